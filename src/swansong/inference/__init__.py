@@ -1,0 +1,92 @@
+"""Parameters, priors, simulations, posteriors, samplers and diagnostics, without any physics."""
+
+from swansong.inference.bilby_priors import bilby_prior_dictionary, read_bilby_prior, write_bilby_prior
+from swansong.inference.diagnostics import (
+    Comparison,
+    Coverage,
+    PPBands,
+    PPTest,
+    Uniformity,
+    compare,
+    coverage,
+    credible_levels,
+    effective_sample_size,
+    efficiency_by_snr,
+    js_distance,
+    js_noise_floor,
+    pp_bands,
+    pp_test,
+    rank_uniformity,
+    sbc_ranks,
+)
+from swansong.inference.export import bilby_dictionary, write_bilby, write_netcdf
+from swansong.inference.importance import Weights, importance_weights, pareto_shape, reweight
+from swansong.inference.parameters import Parameter, Parameters
+from swansong.inference.posterior import Interval, Posterior, Seconds
+from swansong.inference.priors import (
+    Bound,
+    Cosine,
+    Delta,
+    Gaussian,
+    Law,
+    LogUniform,
+    PowerLaw,
+    Prior,
+    Sine,
+    Uniform,
+)
+from swansong.inference.samplers import sample, sample_nested, sample_nuts
+from swansong.inference.simulate import draw_dataset, map_tasks
+from swansong.inference.statistics import circular_mean, circular_quantile, weighted_quantile
+
+__all__ = [
+    "Bound",
+    "Comparison",
+    "Cosine",
+    "Coverage",
+    "Delta",
+    "Gaussian",
+    "Interval",
+    "Law",
+    "LogUniform",
+    "PPBands",
+    "PPTest",
+    "Parameter",
+    "Parameters",
+    "Posterior",
+    "PowerLaw",
+    "Prior",
+    "Seconds",
+    "Sine",
+    "Uniform",
+    "Uniformity",
+    "Weights",
+    "bilby_dictionary",
+    "bilby_prior_dictionary",
+    "circular_mean",
+    "circular_quantile",
+    "compare",
+    "coverage",
+    "credible_levels",
+    "draw_dataset",
+    "effective_sample_size",
+    "efficiency_by_snr",
+    "importance_weights",
+    "js_distance",
+    "js_noise_floor",
+    "map_tasks",
+    "pareto_shape",
+    "pp_bands",
+    "pp_test",
+    "rank_uniformity",
+    "read_bilby_prior",
+    "reweight",
+    "sample",
+    "sample_nested",
+    "sample_nuts",
+    "sbc_ranks",
+    "weighted_quantile",
+    "write_bilby",
+    "write_bilby_prior",
+    "write_netcdf",
+]

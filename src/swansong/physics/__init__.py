@@ -1,0 +1,1 @@
+"""Pure functions of numbers: what general relativity says, without data or networks."""

@@ -1,0 +1,167 @@
+"""A prepared analysis: noise, sky position, basis and fields of one ringdown problem.
+
+Everything here depends on the problem (covariances, prior, modes, antenna responses) and
+not on the data, so that one preparation serves any number of events.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from swansong.core.types import Complex, Float
+from swansong.ringdown.coordinates import RemnantChart
+from swansong.ringdown.fields import Fields, make_fields
+from swansong.ringdown.linear import LinearSignal, full_operator, signal_basis
+from swansong.ringdown.model import AMPLITUDE_UNIT, Quadratures, RingdownModel
+from swansong.signals.whitening import Whitener
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How the network sees the source.
+
+    Attributes:
+        responses: F+ - i Fx of each detector.
+        offsets: Time from the ringdown's start at a detector to its first sample [s].
+        rate: Sampling rate [Hz].
+        samples: Samples of a segment.
+    """
+
+    responses: Complex[np.ndarray, "detectors"]
+    offsets: Float[np.ndarray, "detectors"]
+    rate: float
+    samples: int
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """All that an estimator needs beside the data.
+
+    Build it with `prepare`.
+
+    Attributes:
+        model: Parameters, prior, modes.
+        whiteners: One per detector.
+        geometry: Antenna responses and sample times.
+        chart: Coordinates of the remnant.
+        basis: Orthonormal basis of the templates in the whitened data, (data, rank).
+        signal: Templates in that basis.
+    """
+
+    model: RingdownModel
+    whiteners: tuple[Whitener, ...]
+    geometry: Geometry
+    chart: RemnantChart
+    basis: Float[np.ndarray, "data rank"]
+    signal: LinearSignal
+
+    @cached_property
+    def fields(self) -> Fields:
+        """Templates on the grid; computed once, in a few seconds."""
+        return make_fields(self.signal, self.chart)
+
+    @property
+    def amplitude_bounds(self) -> tuple[float, float]:
+        """Prior of the amplitudes [1e-21]."""
+        low, high = self.model.settings.amplitude
+        return low / AMPLITUDE_UNIT, high / AMPLITUDE_UNIT
+
+    @cached_property
+    def log_prior_share(self) -> float:
+        """ln of the share of the uniform prior that passes the cut on the signal-to-noise ratio."""
+        if self.model.settings.minimum_snr == 0.0:
+            return 0.0
+        theta = self.model.prior.sample(jax.random.key(0), 16384)
+        return float(np.log(np.mean(self.snr(np.asarray(theta)) >= self.model.settings.minimum_snr)))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of noise, modes, prior and antenna responses, rounded to ten digits."""
+        digest = hashlib.sha256()
+        for whitener in self.whiteners:
+            digest.update(np.array([f"{x:.9e}" for x in whitener.autocovariance]).tobytes())
+        numbers = np.concatenate(
+            [self.geometry.responses.real, self.geometry.responses.imag, self.geometry.offsets, [self.geometry.rate]]
+        )
+        digest.update(np.array([f"{x:.6e}" for x in numbers]).tobytes())
+        digest.update(repr((self.model.modes.modes, self.model.modes.kind, self.model.settings)).encode())
+        return digest.hexdigest()
+
+    def whiten(self, strain: Float[np.ndarray, "detectors n"]) -> Float[np.ndarray, "detectors n"]:
+        """Whitened data of each detector."""
+        return np.stack([w.whiten(row) for w, row in zip(self.whiteners, np.asarray(strain), strict=True)])
+
+    def coefficients(self, whitened: Float[np.ndarray, "detectors n"]) -> Float[np.ndarray, "rank"]:
+        """Coefficients of whitened data in the basis: sufficient statistics with unit noise."""
+        return np.asarray(whitened).reshape(-1) @ self.basis
+
+    def templates(self, theta: Float[np.ndarray, "... parameters"]) -> Float[np.ndarray, "... rank"]:
+        """Signals in the basis, computed directly: the slow, exact way."""
+        theta = jnp.asarray(theta)
+        rows = theta.reshape(-1, theta.shape[-1])
+        signals = jnp.einsum("pq,pqr->pr", Quadratures.of(rows).values, self.signal.many(rows[:, 0], rows[:, 1]))
+        return np.asarray(signals).reshape(*theta.shape[:-1], -1)
+
+    def snr(self, theta: Float[np.ndarray, "... parameters"]) -> Float[np.ndarray, "..."]:
+        """Optimal signal-to-noise ratio of the network."""
+        return np.linalg.norm(self.templates(theta), axis=-1)
+
+    def log_likelihood_ratio(
+        self, theta: Float[np.ndarray, "... parameters"], coefficients: Float[np.ndarray, "rank"]
+    ) -> Float[np.ndarray, "..."]:
+        """ln of the likelihood over that of noise alone, computed directly.
+
+        Args:
+            theta: Parameters (..., parameters).
+            coefficients: Data in the basis, (rank,).
+        """
+        signals = self.templates(theta)
+        return signals @ coefficients - 0.5 * (signals**2).sum(axis=-1)
+
+    def log_noise_evidence(self, whitened: Float[np.ndarray, "detectors n"]) -> float:
+        """ln of the probability density of the whitened data if they were noise alone."""
+        whitened = np.asarray(whitened)
+        return float(-0.5 * (whitened**2).sum() - 0.5 * whitened.size * np.log(2.0 * np.pi))
+
+    def simulate(self, theta: Float[np.ndarray, "parameters"], *, seed: int) -> Float[np.ndarray, "detectors n"]:
+        """Whitened data of one event: signal in coloured noise, whitened.
+
+        White noise is drawn directly, because whitening turns this noise into it exactly.
+        """
+        rng = np.random.default_rng(seed)
+        noise = rng.standard_normal((len(self.whiteners), self.geometry.samples))
+        return noise + self.whitened_signal(theta)
+
+    def whitened_signal(self, theta: Float[np.ndarray, "... parameters"]) -> Float[np.ndarray, "... detectors n"]:
+        """Whitened signal in each detector."""
+        shape = (*np.shape(theta)[:-1], len(self.whiteners), self.geometry.samples)
+        return (self.templates(theta) @ self.basis.T).reshape(shape)
+
+
+def prepare(model: RingdownModel, whiteners: Sequence[Whitener], geometry: Geometry) -> Analysis:
+    """Prepare the analysis of one problem.
+
+    Args:
+        model: Parameters, prior, modes.
+        whiteners: Noise of each detector.
+        geometry: Antenna responses and sample times.
+
+    Returns:
+        The analysis.
+    """
+    chart = RemnantChart.of(model.modes, model.settings)
+    signal = LinearSignal(
+        model.modes,
+        jnp.asarray(full_operator(whiteners, geometry.responses)),
+        jnp.arange(geometry.samples) / geometry.rate,
+        jnp.asarray(geometry.offsets),
+    )
+    basis = signal_basis(signal, chart)
+    projected = eqx.tree_at(lambda s: s.operator, signal, signal.operator @ basis)
+    return Analysis(model, tuple(whiteners), geometry, chart, basis, projected)

@@ -1,0 +1,239 @@
+"""The exact posterior by linearity: the reference for everything that is learnt.
+
+Only mass and spin are not linear in the signal. Their marginal posterior is tabulated on
+a grid that zooms in on its mass; amplitudes and phases are drawn from their conditional
+law (`quadratures`); importance weights remove what either left out, so that the weighted
+samples follow the posterior exactly, and give the evidence.
+"""
+
+import time
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from swansong.core.types import Array, Float, Key
+from swansong.inference.importance import importance_weights
+from swansong.inference.posterior import Posterior, Seconds
+from swansong.ringdown.analysis import Analysis
+from swansong.ringdown.coordinates import RemnantChart
+from swansong.ringdown.fields import EventFields
+from swansong.ringdown.model import AMPLITUDE_UNIT
+from swansong.ringdown.quadratures import (
+    Elimination,
+    amplitudes_and_phases,
+    eliminate,
+    from_normal,
+    log_weight_of_amplitudes,
+)
+
+GRIDS = ((160, 48), (64, 48), (112, 80))
+"""Cells in (u, v) of the zooming grids."""
+
+_DEPTHS = (60.0, 25.0, 16.0)  # nats below the peak that each grid keeps for the next
+
+
+class Draws(NamedTuple):
+    """Samples of a proposal with all that weights need.
+
+    Attributes:
+        theta: Parameters (n, parameters); amplitudes in strain.
+        log_proposal: ln of the proposal's density in unit-cube coordinates, (n,).
+        log_ratio: ln of the likelihood ratio to noise, -inf outside the prior, (n,).
+    """
+
+    theta: Float[Array, "n parameters"]
+    log_proposal: Float[Array, "n"]
+    log_ratio: Float[Array, "n"]
+
+
+def exact_posterior(
+    analysis: Analysis,
+    whitened: Float[np.ndarray, "detectors n"],
+    *,
+    samples: int = 20_000,
+    seed: int = 0,
+) -> Posterior:
+    """Sample the exact posterior of one event.
+
+    Args:
+        analysis: The prepared problem.
+        whitened: Whitened data (detectors, n).
+        samples: Number of weighted samples.
+        seed: Seed of the draws.
+
+    Returns:
+        Weighted samples with ln evidence (of the strain; its ratio to noise is in the
+        metadata as ``log_bayes_factor``).
+    """
+    began = time.perf_counter()
+    event = analysis.fields.event(analysis.coefficients(whitened))
+    prepared = time.perf_counter()
+    draws = _draw(
+        event, analysis.chart, jax.random.key(seed), samples, analysis.amplitude_bounds, analysis.model.settings.minimum_snr
+    )
+    return weighted_posterior(
+        analysis, whitened, draws, estimator="exact", seconds=(prepared - began, prepared), seed=seed
+    )
+
+
+def weighted_posterior(
+    analysis: Analysis,
+    whitened: Float[np.ndarray, "detectors n"],
+    draws: Draws,
+    *,
+    estimator: str,
+    seconds: tuple[float, float],
+    seed: int,
+    warnings: tuple[str, ...] = (),
+    facts: dict[str, object] | None = None,
+) -> Posterior:
+    """Turn draws of any proposal into a weighted posterior.
+
+    Args:
+        analysis: The prepared problem.
+        whitened: Whitened data.
+        draws: The proposal's samples.
+        estimator: Name of what drew them.
+        seconds: Duration of the preparation, and `time.perf_counter()` when drawing began.
+        seed: Seed of the draws.
+        warnings: What the estimator has to say.
+        facts: Further metadata.
+
+    Returns:
+        The posterior.
+    """
+    theta, log_proposal, log_ratio = (np.asarray(part) for part in draws)
+    weights = importance_weights(log_ratio - analysis.log_prior_share, log_proposal)
+    sampled = time.perf_counter() - seconds[1]
+    noise = analysis.log_noise_evidence(whitened)
+    widths = np.array([item.maximum - item.minimum for item in analysis.model.parameters])
+    return Posterior(
+        analysis.model.parameters,
+        theta,
+        log_weights=weights.log_weights,
+        log_density=log_proposal - np.log(widths).sum(),
+        log_evidence=weights.log_evidence + noise,
+        log_evidence_error=weights.log_evidence_error,
+        system="ringdown",
+        estimator=estimator,
+        seconds=Seconds(prepare=seconds[0], sample=sampled),
+        warnings=warnings + tuple(weights.warnings),
+        metadata={
+            "log_bayes_factor": weights.log_evidence,
+            "log_noise_evidence": noise,
+            "seed": seed,
+            "modes": [mode.label for mode in analysis.model.modes.modes],
+            "minimum_snr": analysis.model.settings.minimum_snr,
+            "analysis": analysis.fingerprint,
+            **(facts or {}),
+        },
+    )
+
+
+def log_marginal(
+    event: EventFields, chart: RemnantChart, u: Float[Array, "points"], v: Float[Array, "points"], bounds: tuple[float, float]
+) -> Float[Array, "points"]:
+    """ln of the posterior of (u, v), amplitudes and phases integrated out, not normalised."""
+    gram, linear = event(u, v)
+    split = jax.vmap(eliminate)(gram, linear)
+    weight = jax.vmap(log_weight_of_amplitudes, in_axes=(0, None))(split, bounds)
+    value = split.log_normal + weight + chart.log_jacobian(u, v)
+    return jnp.where(chart.inside(u, v), value, -jnp.inf)
+
+
+@eqx.filter_jit
+def _draw(
+    event: EventFields, chart: RemnantChart, key: Key, samples: int, bounds: tuple[float, float], minimum_snr: float
+) -> Draws:
+    """Zoom, draw remnants from the last grid, then amplitudes and phases."""
+    key_cell, key_place, key_normal = jax.random.split(key, 3)
+    low_v, high_v = chart.v_bounds
+    low, high = chart.u_bounds(jnp.linspace(low_v, high_v, 64))
+    box = jnp.array([low.min(), high.max(), low_v, high_v])
+    for shape, depth in zip(GRIDS, _DEPTHS, strict=True):
+        density, step, origin = _tabulate(event, chart, box, shape, bounds)
+        box = _shrink(density, box, step, depth)
+    weights = jax.nn.softmax(density.ravel())
+    flat = jax.random.choice(key_cell, weights.size, (samples,), p=weights)
+    cell = jnp.stack(jnp.unravel_index(flat, density.shape), axis=1)
+    place = origin + step * (cell + jax.random.uniform(key_place, (samples, 2)) - 0.5)
+    u, v = place[:, 0], place[:, 1]
+    log_cell = jnp.log(weights[flat]) - jnp.log(step[0] * step[1])
+    normal = jax.random.normal(key_normal, (samples, event.quadratures))
+    return assemble(event, chart, (u, v), log_cell, normal, bounds, minimum_snr)
+
+
+def assemble(
+    event: EventFields,
+    chart: RemnantChart,
+    place: tuple[Float[Array, "n"], Float[Array, "n"]],
+    log_place: Float[Array, "n"],
+    normal: Float[Array, "n q"],
+    bounds: tuple[float, float],
+    minimum_snr: float,
+    log_normal: Float[Array, "n"] | None = None,
+) -> Draws:
+    """Complete remnants to full parameter vectors with densities and likelihoods.
+
+    Args:
+        event: Fields of the event.
+        chart: Coordinates of the remnant.
+        place: u and v, (n,) each.
+        log_place: ln of their density in (u, v).
+        normal: Normal coordinates of the quadratures, (n, 2 modes).
+        bounds: Amplitude bounds [1e-21].
+        minimum_snr: Cut of the prior.
+        log_normal: ln of the density of `normal`; standard normal if None.
+
+    Returns:
+        The draws.
+    """
+    u, v = place
+    gram, linear = event(u, v)
+    split = jax.vmap(eliminate)(gram, linear)
+    quadratures, log_det = jax.vmap(from_normal, in_axes=(0, 0, None))(split, normal, bounds)
+    amplitude, phase = jax.vmap(amplitudes_and_phases)(quadratures)
+    mass, spin = chart.remnant(u, v)
+    if log_normal is None:
+        log_normal = jax.scipy.stats.norm.logpdf(normal).sum(axis=1)
+    modes = amplitude.shape[1]
+    log_volume = jnp.log(chart.mass_bounds[1] - chart.mass_bounds[0]) + jnp.log(chart.spin_bounds[1] - chart.spin_bounds[0])
+    log_volume += modes * jnp.log((bounds[1] - bounds[0]) * 2.0 * jnp.pi)
+    log_proposal = log_place - chart.log_jacobian(u, v) + log_normal + log_det + log_volume
+    power = jnp.einsum("nq,nqp,np->n", quadratures, gram, quadratures)
+    log_ratio = (linear * quadratures).sum(axis=1) - 0.5 * power
+    edge = 1e-9
+    allowed = chart.inside(u, v) & (power >= minimum_snr**2)
+    allowed &= ((amplitude >= bounds[0] * (1 - edge)) & (amplitude <= bounds[1] * (1 + edge))).all(axis=1)
+    pairs = jnp.stack([amplitude * AMPLITUDE_UNIT, phase], axis=-1).reshape(len(u), -1)
+    theta = jnp.concatenate([mass[:, None], spin[:, None], pairs], axis=1)
+    return Draws(theta, log_proposal, jnp.where(allowed, log_ratio, -jnp.inf))
+
+
+def _tabulate(
+    event: EventFields, chart: RemnantChart, box: Float[Array, "4"], shape: tuple[int, int], bounds: tuple[float, float]
+) -> tuple[Float[Array, "nu nv"], Float[Array, "2"], Float[Array, "2"]]:
+    """The marginal at the centres of a grid of cells, with the grid's step and first centre."""
+    step = jnp.stack([(box[1] - box[0]) / shape[0], (box[3] - box[2]) / shape[1]])
+    origin = jnp.stack([box[0], box[2]]) + 0.5 * step
+    u, v = jnp.meshgrid(origin[0] + step[0] * jnp.arange(shape[0]), origin[1] + step[1] * jnp.arange(shape[1]), indexing="ij")
+    value = log_marginal(event, chart, u.ravel(), v.ravel(), bounds)
+    return value.reshape(shape), step, origin
+
+
+def _shrink(density: Float[Array, "nu nv"], box: Float[Array, "4"], step: Float[Array, "2"], depth: float) -> Float[Array, "4"]:
+    """The box around all cells less than `depth` below the peak, one cell wider on each side."""
+    keep = density > density.max() - depth
+    edges = []
+    for axis in (0, 1):
+        line = keep.any(axis=1 - axis)
+        first, last = jnp.argmax(line), line.size - 1 - jnp.argmax(line[::-1])
+        edges.append(jnp.maximum(box[2 * axis] + step[axis] * (first - 1.0), box[2 * axis]))
+        edges.append(jnp.minimum(box[2 * axis] + step[axis] * (last + 2.0), box[2 * axis + 1]))
+    return jnp.stack(edges)
+
+
+__all__ = ["Draws", "Elimination", "assemble", "exact_posterior", "log_marginal", "weighted_posterior"]
