@@ -5,6 +5,7 @@ normalised density. A bound may be a `Bound`, a function of parameters declared 
 `Law.resolve` puts its value in place before the law is used.
 """
 
+import abc
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
@@ -71,14 +72,14 @@ class Law(eqx.Module):
     def _fixed_support(self) -> bool:
         return isinstance(self.minimum, float) and isinstance(self.maximum, float)
 
-    def _log_density(self, x: Array) -> Array:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _log_density(self, x: Array) -> Array: ...
 
-    def _cumulative(self, x: Array) -> Array:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _cumulative(self, x: Array) -> Array: ...
 
-    def _quantile(self, u: Array) -> Array:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _quantile(self, u: Array) -> Array: ...
 
     @property
     def bounds(self) -> dict[str, Bound]:
@@ -302,17 +303,19 @@ class Delta(Law):
     def _fixed_support(self) -> bool:
         return False
 
-    def log_prob(self, x):
+    def _log_density(self, x):
+        return jnp.zeros_like(x)
+
+    def _cumulative(self, x):
+        return jnp.full_like(x, 0.5)
+
+    def _quantile(self, u):
+        return jnp.broadcast_to(jnp.asarray(self.peak, dtype=float), u.shape)
+
+    def log_prob(self, x: ArrayLike) -> Float[Array, "..."]:
         """Return 0 on the fixed value and ``-inf`` elsewhere."""
-        return jnp.where(jnp.asarray(x) == self.peak, 0.0, -jnp.inf)
-
-    def to_unit(self, x):
-        """Return one half, whatever `x` is."""
-        return jnp.full(jnp.shape(x), 0.5)
-
-    def from_unit(self, u):
-        """Return the fixed value, whatever `u` is."""
-        return jnp.broadcast_to(jnp.asarray(self.peak, dtype=float), jnp.shape(u))
+        x = jnp.asarray(x, dtype=float)
+        return jnp.where(x == self.peak, self._log_density(x), -jnp.inf)
 
 
 def _log_ratio(law: Law) -> Array:

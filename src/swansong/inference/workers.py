@@ -87,7 +87,7 @@ def run_scheduled(
         raise InputError(f"the Dask scheduler at {address!r} does not answer ({error}); give its address") from None
     with client, Progress(total=len(tasks), description=description, quiet=quiet) as progress:
         futures = {client.submit(run, task, pure=False, retries=1): task for task in tasks}
-        for future in distributed.as_completed(futures):
+        for future in distributed.as_completed(list(futures), loop=client.loop):
             task = futures[future]
             error = future.exception()
             if isinstance(error, SwansongError):

@@ -140,7 +140,7 @@ def _randomised(matrix: np.ndarray, *, rank: int, seed: int) -> tuple[np.ndarray
     """As `_exact`, from a random sample of the row space."""
     random = np.random.default_rng(seed)
     columns = min(rank + _OVERSAMPLING, min(matrix.shape))
-    sketch = random.standard_normal((matrix.shape[1], columns)).astype(matrix.real.dtype)
+    sketch = random.standard_normal((matrix.shape[1], columns)).astype(np.finfo(matrix.dtype).dtype)
     basis = np.linalg.qr(matrix @ sketch)[0]
     for _ in range(_POWER_ITERATIONS):
         # Orthonormal at each half step, or small singular values drown in rounding.

@@ -9,6 +9,7 @@ import math
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from flowjax.bijections import AbstractBijection
 
@@ -85,7 +86,7 @@ class Coupling(AbstractBijection):
         interval: float,
         separate: bool,
         activation: str,
-        keys: Key,
+        key: Key,
     ) -> None:
         """Draw the conditioner's weights; the layer starts as the identity.
 
@@ -101,7 +102,7 @@ class Coupling(AbstractBijection):
             interval: Half-width of the range of splines.
             separate: Whether shift and scale have networks of their own (affine only).
             activation: Its activation.
-            keys: Two random keys.
+            key: Random key.
         """
         dimension = order.shape[0]
         stay = dimension // 2
@@ -114,8 +115,8 @@ class Coupling(AbstractBijection):
         each = 2 if transformer == "affine" else count_parameters(knots) + angles
         shares = [moving, moving] if separate else [moving * each]
         self.networks = tuple(
-            MLP(inputs, share, width=width, depth=depth, activation=activation, zero_last=True, key=keys[index])
-            for index, share in enumerate(shares)
+            MLP(inputs, share, width=width, depth=depth, activation=activation, zero_last=True, key=one)
+            for share, one in zip(shares, jax.random.split(key, len(shares)), strict=True)
         )
 
     def transform_and_log_det(self, x: Array, condition: Array | None = None) -> tuple[Array, Array]:

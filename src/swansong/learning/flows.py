@@ -168,7 +168,7 @@ def conditional_flow(
     order_key, layer_key = jax.random.split(key)
     angles = np.isin(np.arange(dimension), list(periodic))
 
-    def layer(order: Array, keys: Array) -> Coupling:
+    def layer(order: Array, key: Array) -> Coupling:
         return Coupling(
             order,
             periodic=jnp.asarray(angles),
@@ -181,12 +181,12 @@ def conditional_flow(
             interval=interval,
             separate=separate_networks,
             activation=activation,
-            keys=keys,
+            key=key,
         )
 
     orders = _orders(order_key, dimension=dimension, layers=layers, random=permutation == "random")
     # Compiled as a whole: building op by op takes seconds.
-    stacked = eqx.filter_jit(eqx.filter_vmap(layer))(orders, jax.random.split(layer_key, (layers, 2)))
+    stacked = eqx.filter_jit(eqx.filter_vmap(layer))(orders, jax.random.split(layer_key, layers))
     return ConditionalFlow(Scan(stacked), jnp.asarray(angles), embedding)
 
 

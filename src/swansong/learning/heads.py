@@ -32,8 +32,8 @@ class TruncatedNormal(eqx.Module):
 
     loc: Float[Array, " d"]
     scale: Float[Array, " d"]
-    low: Float[Array, " d"] | float
-    high: Float[Array, " d"] | float
+    low: Float[Array, " #d"] | Float[Array, ""] | float
+    high: Float[Array, " #d"] | Float[Array, ""] | float
 
     def log_prob(self, x: Float[Array, " d"]) -> Float[Array, ""]:
         """Log density.

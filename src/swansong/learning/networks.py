@@ -180,6 +180,10 @@ class ResidualMLP(eqx.Module):
 class Convolution1D(eqx.Module):
     """Convolutions over time, then dense layers with dropout, then a linear map.
 
+    Further numbers may join the flattened output of the convolutions, where the dense
+    layers begin. `convolve` and `combine` are the two halves of a call: many further
+    inputs for one series need the convolutions only once.
+
     Each convolution and each dense layer is followed by batch normalisation (optional)
     and a leaky ReLU. Batches must be mapped with the axis name `batch`:
     `jax.vmap(net, axis_name="batch", in_axes=(0, None), out_axes=(0, None))(x, state)`;
@@ -210,6 +214,7 @@ class Convolution1D(eqx.Module):
         kernels: Sequence[int],
         strides: Sequence[int],
         dense: Sequence[int],
+        extra: int = 0,
         dropout: float = 0.0,
         batch_norm: bool = True,
         key: Key,
@@ -223,6 +228,7 @@ class Convolution1D(eqx.Module):
             kernels: Length of each kernel [samples].
             strides: Stride of each convolution [samples]; lengths divide by it, rounded up.
             dense: Width of each dense layer.
+            extra: Count of further inputs of the dense layers.
             dropout: Share of the dense outputs that is dropped in training.
             batch_norm: Whether to normalise over the batch.
             key: Random key.
@@ -241,7 +247,7 @@ class Convolution1D(eqx.Module):
         channels, samples = [shape[0], *filters], shape[1]
         for stride in strides:
             samples = math.ceil(samples / stride)
-        widths = [channels[-1] * samples, *dense]
+        widths = [channels[-1] * samples + extra, *dense]
         self.convolutions = tuple(
             eqx.nn.Conv1d(a, b, kernel, stride, padding="SAME", dtype=jnp.float32, key=k)
             for a, b, kernel, stride, k in zip(
@@ -263,24 +269,64 @@ class Convolution1D(eqx.Module):
         self.dropout = eqx.nn.Dropout(dropout)
 
     def __call__(
-        self, x: Float[Array, "channels samples"], state: PyTree, *, key: Key | None = None
+        self,
+        x: Float[Array, "channels samples"],
+        state: PyTree,
+        *,
+        extra: Float[Array, " extra"] | None = None,
+        key: Key | None = None,
     ) -> tuple[Float[Array, " outputs"], PyTree]:
         """Evaluate.
 
         Args:
             x: Input.
             state: The `eqx.nn.State` of the batch normalisations.
+            extra: Further inputs of the dense layers, if the network was built for some.
             key: Key of the dropout; not needed in inference mode or without dropout.
 
         Returns:
             Outputs and the new state.
+        """
+        flat, state = self.convolve(x, state)
+        return self.combine(flat, state, extra=extra, key=key)
+
+    def convolve(self, x: Float[Array, "channels samples"], state: PyTree) -> tuple[Float[Array, " flat"], PyTree]:
+        """Evaluate the convolutions.
+
+        Args:
+            x: Input.
+            state: The `eqx.nn.State` of the batch normalisations.
+
+        Returns:
+            Their flattened output and the new state.
         """
         for convolution, norm in zip(self.convolutions, self.convolution_norms, strict=True):
             x = convolution(x)
             if norm is not None:
                 x, state = norm(x, state)
             x = jax.nn.leaky_relu(x)
-        x = x.reshape(-1)
+        return x.reshape(-1), state
+
+    def combine(
+        self,
+        flat: Float[Array, " flat"],
+        state: PyTree,
+        *,
+        extra: Float[Array, " extra"] | None = None,
+        key: Key | None = None,
+    ) -> tuple[Float[Array, " outputs"], PyTree]:
+        """Evaluate the dense layers and the linear map.
+
+        Args:
+            flat: What `convolve` returned.
+            state: The `eqx.nn.State` of the batch normalisations.
+            extra: Further inputs, if the network was built for some.
+            key: Key of the dropout; not needed in inference mode or without dropout.
+
+        Returns:
+            Outputs and the new state.
+        """
+        x = flat if extra is None else jnp.concatenate([flat, extra])
         for index, (layer, norm) in enumerate(zip(self.dense, self.dense_norms, strict=True)):
             x = layer(x)
             if norm is not None:

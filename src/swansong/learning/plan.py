@@ -23,37 +23,57 @@ class TrainingPlan(Config):
     `schedule`; see `swansong.learning.schedules.learning_rate` for the formulas.
     """
 
-    steps: int = Field(10_000, gt=0, description="Optimizer steps in all")
-    batch_size: int = Field(256, gt=0, description="Examples in each step")
-    learning_rate: float = Field(1e-3, gt=0.0, description="Peak learning rate")
-    schedule: Schedule = Field("cosine", description="Law of the learning rate after the warm-up")
-    warmup_steps: int = Field(0, ge=0, description="Steps over which the learning rate rises (not for one_cycle)")
+    steps: int = Field(default=10_000, gt=0, description="Optimizer steps in all")
+    batch_size: int = Field(default=256, gt=0, description="Examples in each step")
+    learning_rate: float = Field(default=1e-3, gt=0.0, description="Peak learning rate")
+    schedule: Schedule = Field(default="cosine", description="Law of the learning rate after the warm-up")
+    warmup_steps: int = Field(
+        default=0, ge=0, description="Steps over which the learning rate rises (not for one_cycle)"
+    )
     final_fraction: float = Field(
-        0.0, ge=0.0, le=1.0, description="Last (cosine) or smallest (plateau) learning rate, as a fraction of the peak"
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Last (cosine) or smallest (plateau) learning rate, as a fraction of the peak",
     )
-    decay_factor: float = Field(0.75, gt=0.0, lt=1.0, description="Factor of one decay (exponential, steps, plateau)")
-    decay_every: int = Field(3000, gt=0, description="Steps over which the exponential schedule falls by decay_factor")
-    decay_at: tuple[int, ...] = Field((), description="Steps at which the steps schedule falls by decay_factor")
+    decay_factor: float = Field(
+        default=0.75, gt=0.0, lt=1.0, description="Factor of one decay (exponential, steps, plateau)"
+    )
+    decay_every: int = Field(
+        default=3000, gt=0, description="Steps over which the exponential schedule falls by decay_factor"
+    )
+    decay_at: tuple[int, ...] = Field(default=(), description="Steps at which the steps schedule falls by decay_factor")
     plateau_patience: int = Field(
-        5, gt=0, description="Validations without a new best before the plateau schedule decays"
+        default=5, gt=0, description="Validations without a new best before the plateau schedule decays"
     )
-    optimizer: Literal["adam", "adamw"] = Field("adamw", description="Optimizer")
+    optimizer: Literal["adam", "adamw"] = Field(default="adamw", description="Optimizer")
     weight_decay: float = Field(
-        0.0,
+        default=0.0,
         ge=0.0,
         description="Decay of weight matrices: decoupled for adamw, an L2 term in the gradient for adam",
     )
-    clip_norm: float | None = Field(None, gt=0.0, description="Largest global norm of the gradient")
-    validate_every: int = Field(500, gt=0, description="Steps between two entries of the history")
-    validation_batches: int = Field(8, gt=0, description="Batches drawn from a validation source, always the same")
-    best_after: int = Field(0, ge=0, description="First step that may count as the best, such as the end of a ramp")
-    patience: int | None = Field(None, gt=0, description="Validations without a new best before the run stops")
-    checkpoint_every: int = Field(1000, gt=0, description="Steps between two checkpoints")
-    ema: float | None = Field(
-        None, gt=0.0, lt=1.0, description="Decay of the moving average of the weights that is validated and kept"
+    clip_norm: float | None = Field(default=None, gt=0.0, description="Largest global norm of the gradient")
+    validate_every: int = Field(default=500, gt=0, description="Steps between two entries of the history")
+    validation_batches: int = Field(
+        default=8, gt=0, description="Batches drawn from a validation source, always the same"
     )
-    steps_per_call: int = Field(25, gt=0, description="Steps run in compiled code between two looks from Python")
-    max_seconds: float | None = Field(None, gt=0.0, description="Wall-clock time after which to stop, resumable [s]")
+    best_after: int = Field(
+        default=0, ge=0, description="First step that may count as the best, such as the end of a ramp"
+    )
+    patience: int | None = Field(default=None, gt=0, description="Validations without a new best before the run stops")
+    checkpoint_every: int = Field(default=1000, gt=0, description="Steps between two checkpoints")
+    ema: float | None = Field(
+        default=None,
+        gt=0.0,
+        lt=1.0,
+        description="Decay of the moving average of the weights that is validated and kept",
+    )
+    steps_per_call: int = Field(
+        default=25, gt=0, description="Steps run in compiled code between two looks from Python"
+    )
+    max_seconds: float | None = Field(
+        default=None, gt=0.0, description="Wall-clock time after which to stop, resumable [s]"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "TrainingPlan":

@@ -56,7 +56,9 @@ class Mode(NamedTuple):
             return cls(*(int(part) for part in text))
         found = re.fullmatch(r"\(?\s*(\d)\s*,?\s*(-?\d)\s*,?\s*(\d)\s*\)?", text)
         if found is None:
-            raise InputError(f'`modes` must be labels such as "220" or "3-21", got "{text}"; give degree, order, overtone')
+            raise InputError(
+                f'`modes` must be labels such as "220" or "3-21", got "{text}"; give degree, order, overtone'
+            )
         return cls(*(int(part) for part in found.groups()))
 
 

@@ -1,6 +1,20 @@
 """Reports: one self-contained HTML page a run."""
 
+from swansong.report.events import EventRecord
 from swansong.report.page import write_page
-from swansong.report.tables import Table, facts_table, posterior_table
+from swansong.report.runs import NamedFigure, RunReport, read_run
+from swansong.report.tables import Table, facts_table, near_turn, posterior_table
+from swansong.report.units import plain_unit
 
-__all__ = ["Table", "facts_table", "posterior_table", "write_page"]
+__all__ = [
+    "EventRecord",
+    "NamedFigure",
+    "RunReport",
+    "Table",
+    "facts_table",
+    "near_turn",
+    "plain_unit",
+    "posterior_table",
+    "read_run",
+    "write_page",
+]

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from swansong.core.errors import InputError
+from swansong.inference.parameters import Parameter
 from swansong.inference.posterior import Posterior
+from swansong.report.units import plain_unit
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Table:
 def posterior_table(posterior: Posterior, *, title: str = "Parameters") -> Table:
     """Tabulate the median and central 90 % interval of every parameter, and the truth if known.
 
+    The truth of a periodic parameter is given on the turn nearest to the median.
+
     Args:
         posterior: The posterior.
         title: Heading of the table.
@@ -43,10 +47,29 @@ def posterior_table(posterior: Posterior, *, title: str = "Parameters") -> Table
     truth = None if posterior.truth is None else posterior.truth.tolist()
     rows = []
     for place, (name, interval) in enumerate(summary.items()):
-        row = (name, interval.median, interval.lower, interval.upper, interval.unit)
-        rows.append(row if truth is None else (*row, truth[place]))
+        row: tuple[Any, ...] = (name, interval.median, interval.lower, interval.upper, plain_unit(interval.unit))
+        if truth is not None:
+            row = (*row, near_turn(truth[place], interval.median, posterior.parameters[name]))
+        rows.append(row)
     columns = ("parameter", "median", "5 %", "95 %", "unit")
     return Table(title, columns if truth is None else (*columns, "truth"), tuple(rows))
+
+
+def near_turn(value: float, median: float, parameter: Parameter) -> float:
+    """Shift a value of a periodic parameter by whole periods to lie nearest to a median.
+
+    Args:
+        value: The value, in the units of the parameter.
+        median: What it is compared with.
+        parameter: The parameter; the value of one that is not periodic stays as it is.
+
+    Returns:
+        The same place on the circle.
+    """
+    if not parameter.periodic:
+        return value
+    period = parameter.maximum - parameter.minimum
+    return value - period * round((value - median) / period)
 
 
 def facts_table(facts: Mapping[str, Any], *, title: str = "Summary") -> Table:

@@ -74,7 +74,7 @@ class Analysis:
 
     @cached_property
     def log_prior_share(self) -> float:
-        """ln of the share of the uniform prior that passes the cut on the signal-to-noise ratio."""
+        """Log of the share of the uniform prior that passes the cut on the signal-to-noise ratio."""
         if self.model.settings.minimum_snr == 0.0:
             return 0.0
         theta = self.model.prior.sample(jax.random.key(0), 16384)
@@ -82,14 +82,15 @@ class Analysis:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 of noise, modes, prior and antenna responses, rounded to ten digits."""
+        """sha256 of noise, modes, prior and antenna responses, rounded so that machines agree."""
         digest = hashlib.sha256()
         for whitener in self.whiteners:
-            digest.update(np.array([f"{x:.9e}" for x in whitener.autocovariance]).tobytes())
-        numbers = np.concatenate(
-            [self.geometry.responses.real, self.geometry.responses.imag, self.geometry.offsets, [self.geometry.rate]]
-        )
-        digest.update(np.array([f"{x:.6e}" for x in numbers]).tobytes())
+            correlation = whitener.autocovariance / whitener.autocovariance[0]
+            digest.update(np.round(correlation * 1e6).astype(np.int64).tobytes())
+            digest.update(f"{whitener.autocovariance[0]:.5e}".encode())
+        responses = np.asarray(self.geometry.responses)
+        numbers = [*responses.real, *responses.imag, *self.geometry.offsets]
+        digest.update(" ".join(f"{number:.6f}" for number in [*numbers, self.geometry.rate]).encode())
         digest.update(repr((self.model.modes.modes, self.model.modes.kind, self.model.settings)).encode())
         return digest.hexdigest()
 
@@ -103,10 +104,9 @@ class Analysis:
 
     def templates(self, theta: Float[np.ndarray, "... parameters"]) -> Float[np.ndarray, "... rank"]:
         """Signals in the basis, computed directly: the slow, exact way."""
-        theta = jnp.asarray(theta)
-        rows = theta.reshape(-1, theta.shape[-1])
+        rows = np.asarray(theta).reshape(-1, np.shape(theta)[-1])
         signals = jnp.einsum("pq,pqr->pr", Quadratures.of(rows).values, self.signal.many(rows[:, 0], rows[:, 1]))
-        return np.asarray(signals).reshape(*theta.shape[:-1], -1)
+        return np.asarray(signals).reshape(*np.shape(theta)[:-1], -1)
 
     def snr(self, theta: Float[np.ndarray, "... parameters"]) -> Float[np.ndarray, "..."]:
         """Optimal signal-to-noise ratio of the network."""
@@ -115,7 +115,7 @@ class Analysis:
     def log_likelihood_ratio(
         self, theta: Float[np.ndarray, "... parameters"], coefficients: Float[np.ndarray, "rank"]
     ) -> Float[np.ndarray, "..."]:
-        """ln of the likelihood over that of noise alone, computed directly.
+        """Log of the likelihood over that of noise alone, computed directly.
 
         Args:
             theta: Parameters (..., parameters).
@@ -125,7 +125,7 @@ class Analysis:
         return signals @ coefficients - 0.5 * (signals**2).sum(axis=-1)
 
     def log_noise_evidence(self, whitened: Float[np.ndarray, "detectors n"]) -> float:
-        """ln of the probability density of the whitened data if they were noise alone."""
+        """Log of the probability density of the whitened data if they were noise alone."""
         whitened = np.asarray(whitened)
         return float(-0.5 * (whitened**2).sum() - 0.5 * whitened.size * np.log(2.0 * np.pi))
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from swansong.core.types import Array, Bool, Float, Key
+from swansong.core.types import Array, Bool, Float, Int, Key
 from swansong.ringdown.analysis import Analysis
 
 RANK = 128
@@ -25,6 +25,7 @@ class Batch(NamedTuple):
     Attributes:
         coefficients: Data in the basis, (batch, rank), float32.
         place: True (u, v), (batch, 2).
+        log_jacobian: ln |d(mass, spin) / d(u, v)| there, (batch,).
         u_bounds: Range of u that the mass prior leaves at v, (batch, 2).
         quadratures: True x and y of every mode [1e-21], (batch, q).
         gram: Inner products of the true templates, (batch, q, q).
@@ -34,10 +35,33 @@ class Batch(NamedTuple):
 
     coefficients: Float[Array, "batch rank"]
     place: Float[Array, "batch 2"]
+    log_jacobian: Float[Array, "batch"]
     u_bounds: Float[Array, "batch 2"]
     quadratures: Float[Array, "batch q"]
     gram: Float[Array, "batch q q"]
     linear: Float[Array, "batch q"]
+    allowed: Bool[Array, "batch"]
+
+
+class Signals(NamedTuple):
+    """Signals without noise, drawn from the prior.
+
+    Attributes:
+        rows: Row of the bank that gave the remnant, (batch,).
+        amplitude: Amplitude of every mode [1e-21], (batch, modes).
+        phase: Phase of every mode [rad], (batch, modes).
+        quadratures: x and y of every mode [1e-21], (batch, q).
+        templates: Templates of the remnants, (batch, q, rank), float32.
+        signal: Signals in the basis, (batch, rank), float32.
+        allowed: Whether the signal is loud enough for the prior.
+    """
+
+    rows: Int[Array, "batch"]
+    amplitude: Float[Array, "batch modes"]
+    phase: Float[Array, "batch modes"]
+    quadratures: Float[Array, "batch q"]
+    templates: Float[Array, "batch q rank"]
+    signal: Float[Array, "batch rank"]
     allowed: Bool[Array, "batch"]
 
 
@@ -47,6 +71,7 @@ class TemplateBank(eqx.Module):
     Attributes:
         templates: (rows, q, rank), float32.
         place: (u, v) of each row.
+        log_jacobian: ln |d(mass, spin) / d(u, v)| of each row.
         u_bounds: Range of u at each row's v.
         amplitude_bounds: Prior of the amplitudes [1e-21].
         minimum_snr: Cut of the prior.
@@ -54,19 +79,20 @@ class TemplateBank(eqx.Module):
 
     templates: Float[Array, "rows q rank"]
     place: Float[Array, "rows 2"]
+    log_jacobian: Float[Array, "rows"]
     u_bounds: Float[Array, "rows 2"]
     amplitude_bounds: tuple[float, float] = eqx.field(static=True)
     minimum_snr: float = eqx.field(static=True)
 
-    def batch(self, key: Key, batch_size: int) -> Batch:
-        """Draw events from the prior.
+    def signals(self, key: Key, batch_size: int) -> tuple[Signals, Key]:
+        """Draw signals from the prior.
 
         Args:
             key: Random key.
-            batch_size: Number of events, those below the cut included.
+            batch_size: Number of signals, those below the cut included.
 
         Returns:
-            The batch.
+            The signals, and the key that is left for their noise.
         """
         row_key, amplitude_key, phase_key, noise_key = jax.random.split(key, 4)
         rows = jax.random.randint(row_key, (batch_size,), 0, len(self.place))
@@ -78,15 +104,30 @@ class TemplateBank(eqx.Module):
         quadratures = pairs.reshape(batch_size, -1)
         templates = self.templates[rows]
         signal = jnp.einsum("bq,bqr->br", quadratures.astype(jnp.float32), templates)
-        data = signal + jax.random.normal(noise_key, signal.shape, jnp.float32)
+        allowed = (signal**2).sum(axis=1) >= self.minimum_snr**2
+        return Signals(rows, amplitude, phase, quadratures, templates, signal, allowed), noise_key
+
+    def batch(self, key: Key, batch_size: int) -> Batch:
+        """Draw events from the prior.
+
+        Args:
+            key: Random key.
+            batch_size: Number of events, those below the cut included.
+
+        Returns:
+            The batch.
+        """
+        drawn, noise_key = self.signals(key, batch_size)
+        data = drawn.signal + jax.random.normal(noise_key, drawn.signal.shape, jnp.float32)
         return Batch(
             data,
-            self.place[rows],
-            self.u_bounds[rows],
-            quadratures,
-            jnp.einsum("bqr,bsr->bqs", templates, templates).astype(float),
-            jnp.einsum("bqr,br->bq", templates, data).astype(float),
-            (signal**2).sum(axis=1) >= self.minimum_snr**2,
+            self.place[drawn.rows],
+            self.log_jacobian[drawn.rows],
+            self.u_bounds[drawn.rows],
+            drawn.quadratures,
+            jnp.einsum("bqr,bsr->bqs", drawn.templates, drawn.templates).astype(float),
+            jnp.einsum("bqr,br->bq", drawn.templates, data).astype(float),
+            drawn.allowed,
         )
 
 
@@ -112,6 +153,7 @@ def make_bank(analysis: Analysis, *, rows: int, seed: int) -> TemplateBank:
     return TemplateBank(
         jnp.asarray(templates),
         jnp.stack([u, v], axis=1),
+        analysis.chart.log_jacobian(u, v),
         jnp.stack(analysis.chart.u_bounds(v), axis=1),
         analysis.amplitude_bounds,
         analysis.model.settings.minimum_snr,

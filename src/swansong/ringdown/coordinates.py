@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from swansong.core.constants import SOLAR_MASS_SECONDS
-from swansong.core.types import Array, Float
+from swansong.core.types import Array, ArrayLike, Float
 from swansong.physics.quasinormal import KerrModes
 from swansong.ringdown.settings import PriorSettings
 
@@ -41,32 +41,34 @@ class RemnantChart(eqx.Module):
         low, high = (-0.5 * math.log1p(-spin) for spin in self.spin_bounds)
         return low, high
 
-    def log_unit_frequency(self, v: Float[Array, "..."]) -> Float[Array, "..."]:
+    def log_unit_frequency(self, v: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         """ln(f M) of the first mode at the spin coordinate [ln(Hz solar mass)]."""
         omega = self.modes.omega(spin_of(v))[..., 0]
         return jnp.log(omega.real / (2.0 * jnp.pi * SOLAR_MASS_SECONDS))
 
-    def u_bounds(self, v: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def u_bounds(self, v: Float[ArrayLike, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """Range of u that the mass prior leaves at a spin coordinate."""
         centre = self.log_unit_frequency(v)
         return centre - math.log(self.mass_bounds[1]), centre - math.log(self.mass_bounds[0])
 
     def coordinates(
-        self, mass: Float[Array, "..."], spin: Float[Array, "..."]
+        self, mass: Float[ArrayLike, "..."], spin: Float[ArrayLike, "..."]
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """(u, v) of a remnant."""
         v = -0.5 * jnp.log1p(-jnp.asarray(spin))
         return self.log_unit_frequency(v) - jnp.log(mass), v
 
-    def remnant(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    def remnant(
+        self, u: Float[ArrayLike, "..."], v: Float[ArrayLike, "..."]
+    ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """(mass [solar masses], spin) at (u, v)."""
         return jnp.exp(self.log_unit_frequency(v) - u), spin_of(v)
 
-    def log_jacobian(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Array, "..."]:
-        """ln |d(mass, spin) / d(u, v)|."""
+    def log_jacobian(self, u: Float[ArrayLike, "..."], v: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
+        """Log |d(mass, spin) / d(u, v)|."""
         return self.log_unit_frequency(v) - u + math.log(2.0) - 2.0 * v
 
-    def inside(self, u: Float[Array, "..."], v: Float[Array, "..."]) -> Array:
+    def inside(self, u: Float[ArrayLike, "..."], v: Float[ArrayLike, "..."]) -> Array:
         """Whether (u, v) lies in the prior."""
         low, high = self.u_bounds(v)
         v_low, v_high = self.v_bounds
@@ -79,6 +81,6 @@ class RemnantChart(eqx.Module):
         return np.linspace(low.min(), high.max(), shape[0]), v
 
 
-def spin_of(v: Float[Array, "..."]) -> Float[Array, "..."]:
+def spin_of(v: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
     """Dimensionless spin at the spin coordinate."""
     return -jnp.expm1(-2.0 * v)

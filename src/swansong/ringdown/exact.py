@@ -29,10 +29,10 @@ from swansong.ringdown.quadratures import (
     log_weight_of_amplitudes,
 )
 
-GRIDS = ((160, 48), (64, 48), (112, 80))
-"""Cells in (u, v) of the zooming grids."""
+GRID = (128, 64)
+"""Cells in (u, v) of each zooming grid."""
 
-_DEPTHS = (60.0, 25.0, 16.0)  # nats below the peak that each grid keeps for the next
+_DEPTHS = (60.0, 25.0)  # nats below the peak that a grid keeps for the next
 
 
 class Draws(NamedTuple):
@@ -72,7 +72,12 @@ def exact_posterior(
     event = analysis.fields.event(analysis.coefficients(whitened))
     prepared = time.perf_counter()
     draws = _draw(
-        event, analysis.chart, jax.random.key(seed), samples, analysis.amplitude_bounds, analysis.model.settings.minimum_snr
+        event,
+        analysis.chart,
+        jax.random.key(seed),
+        samples,
+        analysis.amplitude_bounds,
+        analysis.model.settings.minimum_snr,
     )
     return weighted_posterior(
         analysis, whitened, draws, estimator="exact", seconds=(prepared - began, prepared), seed=seed
@@ -134,9 +139,13 @@ def weighted_posterior(
 
 
 def log_marginal(
-    event: EventFields, chart: RemnantChart, u: Float[Array, "points"], v: Float[Array, "points"], bounds: tuple[float, float]
+    event: EventFields,
+    chart: RemnantChart,
+    u: Float[Array, "points"],
+    v: Float[Array, "points"],
+    bounds: tuple[float, float],
 ) -> Float[Array, "points"]:
-    """ln of the posterior of (u, v), amplitudes and phases integrated out, not normalised."""
+    """Log of the posterior of (u, v), amplitudes and phases integrated out, not normalised."""
     gram, linear = event(u, v)
     split = jax.vmap(eliminate)(gram, linear)
     weight = jax.vmap(log_weight_of_amplitudes, in_axes=(0, None))(split, bounds)
@@ -153,9 +162,14 @@ def _draw(
     low_v, high_v = chart.v_bounds
     low, high = chart.u_bounds(jnp.linspace(low_v, high_v, 64))
     box = jnp.array([low.min(), high.max(), low_v, high_v])
-    for shape, depth in zip(GRIDS, _DEPTHS, strict=True):
-        density, step, origin = _tabulate(event, chart, box, shape, bounds)
-        box = _shrink(density, box, step, depth)
+
+    def zoom(box: Array, depth: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+        density, step, origin = _tabulate(event, chart, box, GRID, bounds)
+        return _shrink(density, box, step, depth), (density, step, origin)
+
+    # A scan over the levels, so that the grid is compiled once; the last one's box is not used.
+    tables = jax.lax.scan(zoom, box, jnp.array([*_DEPTHS, 0.0]))[1]
+    density, step, origin = (table[-1] for table in tables)
     weights = jax.nn.softmax(density.ravel())
     flat = jax.random.choice(key_cell, weights.size, (samples,), p=weights)
     cell = jnp.stack(jnp.unravel_index(flat, density.shape), axis=1)
@@ -200,7 +214,9 @@ def assemble(
     if log_normal is None:
         log_normal = jax.scipy.stats.norm.logpdf(normal).sum(axis=1)
     modes = amplitude.shape[1]
-    log_volume = jnp.log(chart.mass_bounds[1] - chart.mass_bounds[0]) + jnp.log(chart.spin_bounds[1] - chart.spin_bounds[0])
+    log_volume = jnp.log(chart.mass_bounds[1] - chart.mass_bounds[0]) + jnp.log(
+        chart.spin_bounds[1] - chart.spin_bounds[0]
+    )
     log_volume += modes * jnp.log((bounds[1] - bounds[0]) * 2.0 * jnp.pi)
     log_proposal = log_place - chart.log_jacobian(u, v) + log_normal + log_det + log_volume
     power = jnp.einsum("nq,nqp,np->n", quadratures, gram, quadratures)
@@ -219,12 +235,16 @@ def _tabulate(
     """The marginal at the centres of a grid of cells, with the grid's step and first centre."""
     step = jnp.stack([(box[1] - box[0]) / shape[0], (box[3] - box[2]) / shape[1]])
     origin = jnp.stack([box[0], box[2]]) + 0.5 * step
-    u, v = jnp.meshgrid(origin[0] + step[0] * jnp.arange(shape[0]), origin[1] + step[1] * jnp.arange(shape[1]), indexing="ij")
+    u, v = jnp.meshgrid(
+        origin[0] + step[0] * jnp.arange(shape[0]), origin[1] + step[1] * jnp.arange(shape[1]), indexing="ij"
+    )
     value = log_marginal(event, chart, u.ravel(), v.ravel(), bounds)
     return value.reshape(shape), step, origin
 
 
-def _shrink(density: Float[Array, "nu nv"], box: Float[Array, "4"], step: Float[Array, "2"], depth: float) -> Float[Array, "4"]:
+def _shrink(
+    density: Float[Array, "nu nv"], box: Float[Array, "4"], step: Float[Array, "2"], depth: Float[Array, ""]
+) -> Float[Array, "4"]:
     """The box around all cells less than `depth` below the peak, one cell wider on each side."""
     keep = density > density.max() - depth
     edges = []

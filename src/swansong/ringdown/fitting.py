@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,9 +12,11 @@ from swansong.core.config import as_dict
 from swansong.core.types import PyTree
 from swansong.learning.training import Trained, train
 from swansong.ringdown.analysis import Analysis
+from swansong.ringdown.autoencoder import CompactAutoencoder, CompactLoss
 from swansong.ringdown.bank import TemplateBank, make_bank
 from swansong.ringdown.flow import RemnantFlow, flow_loss
 from swansong.ringdown.networks import DataFeatures
+from swansong.ringdown.paper import PaperAutoencoder, PaperLoss, StrainSource
 from swansong.ringdown.problem import simulated_analysis
 from swansong.ringdown.settings import Problem, Recipe
 
@@ -28,13 +30,57 @@ def problem_of(recipe: Recipe) -> Problem:
     return Problem(**{name: getattr(recipe, name) for name in Problem.model_fields})
 
 
-def build_flow(recipe: Recipe, *, analysis: Analysis, features: DataFeatures, seed: int) -> tuple[PyTree, None]:
-    """An untrained flow."""
-    return RemnantFlow.build(recipe.flow, features=features, chart=analysis.chart, key=jax.random.key(seed)), None
+class Untrained(NamedTuple):
+    """What the training loop needs of an estimator.
+
+    Attributes:
+        model: The network.
+        state: Its batch-normalisation state, or None.
+        loss: Its loss.
+    """
+
+    model: PyTree
+    state: PyTree
+    loss: Callable[..., Any]
 
 
-BUILDERS: dict[str, tuple[Callable[..., tuple[PyTree, Any]], Callable[..., Any]]] = {"flow": (build_flow, flow_loss)}
-"""How to build each estimator, and its loss."""
+def build(recipe: Recipe, *, analysis: Analysis, features: DataFeatures, seed: int) -> Untrained:
+    """Draw the weights of a recipe's estimator.
+
+    Args:
+        recipe: The recipe.
+        analysis: Its prepared problem.
+        features: Features scaled to typical data; the published autoencoder has none.
+        seed: Seed of the weights.
+
+    Returns:
+        Network, state and loss.
+    """
+    key = jax.random.key(seed)
+    if recipe.estimator == "flow":
+        return Untrained(
+            RemnantFlow.build(recipe.flow, features=features, chart=analysis.chart, key=key), None, flow_loss
+        )
+    if recipe.estimator == "paper":
+        model, state = eqx.nn.make_with_state(PaperAutoencoder)(
+            recipe.paper,
+            detectors=len(analysis.whiteners),
+            samples=analysis.geometry.samples,
+            modes=analysis.model.count,
+            key=key,
+        )
+        return Untrained(model, state, PaperLoss(recipe.paper.ramp_start, recipe.paper.ramp_end, analysis.model.count))
+    model = CompactAutoencoder.build(
+        recipe.compact,
+        features=features,
+        chart=analysis.chart,
+        amplitude_bounds=analysis.amplitude_bounds,
+        modes=analysis.model.count,
+        key=key,
+    )
+    steps = recipe.training.steps
+    start, end = (max(1, round(share * steps)) for share in (recipe.compact.ramp_start, recipe.compact.ramp_end))
+    return Untrained(model, None, CompactLoss(start, end, analysis.model.log_volume))
 
 
 def fit(
@@ -59,17 +105,17 @@ def fit(
     analysis = simulated_analysis(problem_of(recipe))
     bank = make_bank(analysis, rows=recipe.bank, seed=seed)
     validation = make_bank(analysis, rows=_VALIDATION_ROWS, seed=seed + 1_000_003)
-    build, loss = BUILDERS[recipe.estimator]
-    model, state = build(recipe, analysis=analysis, features=scale_features(validation), seed=seed)
+    model, state, loss = build(recipe, analysis=analysis, features=features_of(analysis, validation), seed=seed)
+    source, test = (_source(recipe, of, analysis=analysis) for of in (bank, validation))
     _log.info("training %s on %d remnants", recipe.estimator, recipe.bank)
     return train(
         model,
         loss=loss,
-        source=bank,
+        source=source,
         plan=recipe.training,
         seed=seed,
         folder=folder,
-        validation=validation,
+        validation=test,
         state=state,
         resume=resume,
         quiet=quiet,
@@ -77,7 +123,12 @@ def fit(
     )
 
 
-def scale_features(bank: TemplateBank) -> DataFeatures:
+def _source(recipe: Recipe, bank: TemplateBank, *, analysis: Analysis) -> TemplateBank | StrainSource:
+    """A bank in the form that the recipe's estimator reads: coefficients or strain."""
+    return StrainSource.of(bank, analysis) if recipe.estimator == "paper" else bank
+
+
+def features_of(analysis: Analysis, bank: TemplateBank) -> DataFeatures:
     """Features scaled to typical events of a bank."""
     batch = eqx.filter_jit(bank.batch)(jax.random.key(7), _SCALE_EVENTS)
-    return DataFeatures.of(batch.coefficients)
+    return DataFeatures.of(analysis.basis[:, : batch.coefficients.shape[1]], batch.coefficients)

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from swansong.core.types import Array, Float, Int, Key
+from swansong.core.types import Array, ArrayLike, Float, Int, Key
 from swansong.learning.flows import ConditionalFlow, conditional_flow
 from swansong.ringdown.bank import Batch
 from swansong.ringdown.coordinates import RemnantChart
@@ -30,9 +30,7 @@ class RemnantFlow(eqx.Module):
     u_range: tuple[float, float] = eqx.field(static=True)
 
     @classmethod
-    def build(
-        cls, settings: FlowSettings, *, features: DataFeatures, chart: RemnantChart, key: Key
-    ) -> "RemnantFlow":
+    def build(cls, settings: FlowSettings, *, features: DataFeatures, chart: RemnantChart, key: Key) -> "RemnantFlow":
         """Draw the weights."""
         trunk_key, flow_key = jax.random.split(key)
         u = chart.axes((2, 64))[0]
@@ -58,7 +56,7 @@ class RemnantFlow(eqx.Module):
             (float(u[0]), float(u[1])),
         )
 
-    def condition(self, coefficients: Float[Array, "rank"]) -> tuple[RemnantGaussian, Float[Array, "context"]]:
+    def condition(self, coefficients: Float[ArrayLike, "rank"]) -> tuple[RemnantGaussian, Float[Array, "context"]]:
         """What the data say: the Gaussian and the flow's context."""
         raw = self.trunk(coefficients)
         return RemnantGaussian.of(raw[:_GAUSSIAN], self.v_bounds, self.u_range), raw[_GAUSSIAN:]
@@ -66,13 +64,13 @@ class RemnantFlow(eqx.Module):
     def log_prob(
         self, place: Float[Array, "2"], coefficients: Float[Array, "rank"], u_bounds: Float[Array, "2"]
     ) -> Float[Array, ""]:
-        """ln density of (u, v) given data."""
+        """Log density of (u, v) given data."""
         gaussian, context = self.condition(coefficients)
         normal, log_det = gaussian.to_normal(place, u_bounds)
         return self.flow.log_prob(normal, context).astype(float) + log_det
 
     def sample(
-        self, coefficients: Float[Array, "rank"], chart: RemnantChart, *, samples: int, key: Key
+        self, coefficients: Float[ArrayLike, "rank"], chart: RemnantChart, *, samples: int, key: Key
     ) -> tuple[tuple[Float[Array, "samples"], Float[Array, "samples"]], Float[Array, "samples"]]:
         """Draws of (u, v) for one event with ln of their density."""
         gaussian, context = self.condition(coefficients)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from swansong.core.types import Array, Complex, Float
+from swansong.core.types import Array, ArrayLike, Complex, Float
 from swansong.physics.quasinormal import KerrModes
 from swansong.ringdown.coordinates import RemnantChart
 from swansong.ringdown.model import AMPLITUDE_UNIT
@@ -50,7 +50,9 @@ class LinearSignal(eqx.Module):
         return jnp.stack([coefficients.real, -coefficients.imag], axis=1).reshape(2 * len(self.modes.modes), -1)
 
     @eqx.filter_jit
-    def many(self, mass: Float[Array, "points"], spin: Float[Array, "points"]) -> Float[Array, "points quadratures rank"]:
+    def many(
+        self, mass: Float[ArrayLike, "points"], spin: Float[ArrayLike, "points"]
+    ) -> Float[Array, "points quadratures rank"]:
         """Templates of many remnants, computed in chunks to bound memory."""
         return jax.lax.map(lambda pair: self(*pair), (mass, spin), batch_size=256)
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from swansong.core.errors import DomainError
-from swansong.core.types import Array, Float
+from swansong.core.types import Array, ArrayLike, Float
 from swansong.inference.parameters import Parameter, Parameters
 from swansong.inference.priors import Prior, Uniform
 from swansong.physics.quasinormal import KerrModes, kerr_modes
@@ -72,8 +72,17 @@ class RingdownModel:
         for mode in self.modes.modes:
             label = mode.label
             rows += [
-                Parameter(f"amplitude_{_name(label)}", latex=f"$A_{{{label}}}$", minimum=amplitude[0], maximum=amplitude[1]),
-                Parameter(f"phase_{_name(label)}", unit="rad", latex=rf"$\phi_{{{label}}}$", minimum=0.0, maximum=TWO_PI, periodic=True),
+                Parameter(
+                    f"amplitude_{_name(label)}", latex=f"$A_{{{label}}}$", minimum=amplitude[0], maximum=amplitude[1]
+                ),
+                Parameter(
+                    f"phase_{_name(label)}",
+                    unit="rad",
+                    latex=rf"$\phi_{{{label}}}$",
+                    minimum=0.0,
+                    maximum=TWO_PI,
+                    periodic=True,
+                ),
             ]
         return Parameters(rows)
 
@@ -127,7 +136,7 @@ class Quadratures(eqx.Module):
     values: Float[Array, "... quadratures"]
 
     @classmethod
-    def of(cls, theta: Float[Array, "... parameters"]) -> "Quadratures":
+    def of(cls, theta: Float[ArrayLike, "... parameters"]) -> "Quadratures":
         """Quadratures of parameter vectors (..., parameters)."""
         amplitude, phase = theta[..., 2::2] / AMPLITUDE_UNIT, theta[..., 3::2]
         pairs = jnp.stack([amplitude * jnp.cos(phase), amplitude * jnp.sin(phase)], axis=-1)

@@ -9,31 +9,39 @@ import jax.numpy as jnp
 import numpy as np
 from paramax import NonTrainable, unwrap
 
-from swansong.core.types import Array, Float, Key
+from swansong.core.types import Array, ArrayLike, Float, Key
 from swansong.learning.networks import ResidualMLP
-from swansong.ringdown.quadratures import normal_to_truncated, truncated_to_normal
+from swansong.ringdown.truncated import normal_to_truncated, truncated_to_normal
 
 
 class DataFeatures(eqx.Module):
-    """Coefficients of the data at a fixed scale, their direction and their size.
+    """What a network sees of the whitened data: coefficients at a fixed scale, their direction and size.
 
     Attributes:
-        scale: Typical size of each coefficient over the prior, not trained.
+        basis: Basis of the coefficients, (data, rank), not trained. It travels with the
+            weights, because another machine may order or sign its own basis differently.
+        scale: Typical size of each coefficient over the prior, (rank,), not trained.
     """
 
+    basis: NonTrainable
     scale: NonTrainable
 
     @classmethod
-    def of(cls, coefficients: Float[Array, "events rank"]) -> "DataFeatures":
-        """Features for data like these."""
-        return cls(NonTrainable(jnp.asarray(np.asarray(coefficients).std(axis=0) + 1.0, jnp.float32)))
+    def of(cls, basis: Float[np.ndarray, "data rank"], coefficients: Float[ArrayLike, "events rank"]) -> "DataFeatures":
+        """Features in a basis, scaled to data like these."""
+        scale = np.asarray(coefficients).std(axis=0) + 1.0
+        return cls(NonTrainable(jnp.asarray(basis, jnp.float32)), NonTrainable(jnp.asarray(scale, jnp.float32)))
 
     @property
     def count(self) -> int:
         """Number of features."""
         return 2 * len(unwrap(self.scale)) + 1
 
-    def __call__(self, coefficients: Float[Array, "rank"]) -> Float[Array, "features"]:
+    def project(self, whitened: Float[np.ndarray, "detectors n"]) -> Float[np.ndarray, "rank"]:
+        """Coefficients of whitened data in the basis."""
+        return np.asarray(whitened).reshape(-1) @ np.asarray(unwrap(self.basis))
+
+    def __call__(self, coefficients: Float[ArrayLike, "rank"]) -> Float[Array, "features"]:
         """Features of one event, float32."""
         data = jnp.asarray(coefficients, jnp.float32)
         size = jnp.sqrt(data @ data)
@@ -57,7 +65,7 @@ class DataTrunk(eqx.Module):
         """Draw the weights."""
         return cls(features, ResidualMLP(features.count, outputs, width=width, blocks=blocks, key=key))
 
-    def __call__(self, coefficients: Float[Array, "rank"]) -> Float[Array, "outputs"]:
+    def __call__(self, coefficients: Float[ArrayLike, "rank"]) -> Float[Array, "outputs"]:
         """Context of one event, float32."""
         return self.network(self.features(coefficients))
 
@@ -123,7 +131,7 @@ class RemnantGaussian(eqx.Module):
         v: Float[Array, "..."],
         u_bounds: tuple[Float[Array, "..."], Float[Array, "..."]],
     ) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """u of its normal coordinate given v, and ln |d normal / du|."""
+        """U of its normal coordinate given v, and ln |d normal / du|."""
         centre = self.u_mean + self.slope * (v - self.v_mean)
         _, low, high = _scaled(centre, centre, self.u_width, u_bounds)
         offset, slope = normal_to_truncated(value, low, high)

@@ -13,7 +13,10 @@ from swansong.signals import Network, detector, load_spectrum, make_whitener, ne
 def geocentric_start(source: SourceSettings, data: DataSettings) -> float:
     """GPS time at which the ringdown's start passes the geocentre [s]."""
     delay = time_delay(
-        data.detectors[0], right_ascension=source.right_ascension, declination=source.declination, gps=source.start
+        data.detectors[0],
+        right_ascension=source.right_ascension,
+        declination=source.declination,
+        gps=source.start,
     )
     return source.start - float(delay)
 
@@ -21,8 +24,11 @@ def geocentric_start(source: SourceSettings, data: DataSettings) -> float:
 def detector_starts(source: SourceSettings, data: DataSettings) -> dict[str, float]:
     """GPS time at which the ringdown starts at each detector [s]."""
     centre = geocentric_start(source, data)
-    angles = {"right_ascension": source.right_ascension, "declination": source.declination}
-    return {name: centre + float(time_delay(name, gps=centre, **angles)) for name in data.detectors}
+    return {
+        name: centre
+        + float(time_delay(name, right_ascension=source.right_ascension, declination=source.declination, gps=centre))
+        for name in data.detectors
+    }
 
 
 def antenna_responses(source: SourceSettings, data: DataSettings) -> np.ndarray:
@@ -37,7 +43,6 @@ def antenna_responses(source: SourceSettings, data: DataSettings) -> np.ndarray:
     return np.array([complex(pattern.plus, -pattern.cross) for pattern in patterns])
 
 
-@functools.lru_cache(maxsize=2)
 def simulated_analysis(problem: Problem) -> Analysis:
     """Prepare the analysis of simulated data: every detector samples the start, in the named noise.
 
@@ -50,6 +55,13 @@ def simulated_analysis(problem: Problem) -> Analysis:
     Raises:
         InputError: If a detector, a mode or the spectrum is unknown.
     """
+    return _prepared(problem.model_dump_json())
+
+
+@functools.lru_cache(maxsize=2)
+def _prepared(settings: str) -> Analysis:
+    """The analysis of settings in JSON, which hash where lists and tuples in a `Problem` may not."""
+    problem = Problem.model_validate_json(settings)
     model = RingdownModel.build(problem.model, problem.prior)
     data = problem.data
     responses = antenna_responses(problem.source, data)

@@ -16,15 +16,18 @@ KEY = jax.random.key(2)
 CONTEXT = jnp.array([0.3, -1.0])
 KINDS = {
     "affine": {"transformer": "affine"},
-    "affine, two networks": {"transformer": "affine", "separate_networks": True},
+    "affine, embedded context": {
+        "transformer": "affine",
+        "separate_networks": True,
+        "embedding": eqx.nn.Linear(2, 2, dtype=jnp.float32, key=KEY),
+    },
     "spline": {"permutation": "alternate"},
     "spline with an angle": {"periodic": (1,)},
     "angles only": {"periodic": (0, 1)},
-    "embedded context": {"transformer": "affine", "embedding": eqx.nn.Linear(2, 2, dtype=jnp.float32, key=KEY)},
 }
 
 
-def perturbed(tree, size=0.3):
+def perturbed(tree, size=0.2):
     """A flow that is no longer the identity."""
     random = np.random.default_rng(5)
 
@@ -40,7 +43,7 @@ def build(kind, dimension=2, layers=3):
     return conditional_flow(key=KEY, **{**options, **KINDS[kind]})
 
 
-@pytest.fixture(params=list(KINDS))
+@pytest.fixture(params=["affine, embedded context", "spline", "spline with an angle"])
 def flow(request):
     return perturbed(build(request.param))
 
@@ -80,7 +83,8 @@ def test_layers_invert_and_their_log_determinant_is_the_jacobians(flow):
 
 def test_density_integrates_to_one_and_draws_follow_it(flow):
     periodic = np.asarray(flow.periodic)
-    axes = [np.linspace(-np.pi, np.pi, 301)[:-1] if p else np.linspace(-25, 25, 1001) for p in periodic]
+    reach = 25.0 if flow.layers.bijection.transformer == "affine" else 8.0
+    axes = [np.linspace(-np.pi, np.pi, 301)[:-1] if p else np.linspace(-reach, reach, 801) for p in periodic]
     cell = np.prod([axis[1] - axis[0] for axis in axes])
     x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     density = np.exp(log_probs(flow, x)).reshape(len(axes[0]), len(axes[1]))
@@ -151,7 +155,7 @@ def test_circular_spline_is_a_bijection_of_the_circle_with_matched_slopes():
     np.testing.assert_allclose(log_back, -log_slope, atol=1e-8)
     assert np.mean(np.exp(log_slope)) == pytest.approx(1.0, abs=0.02)
     edge = jax.jit(jax.vmap(spline.transform_and_log_det))(jnp.array([-np.pi + 1e-9, np.pi - 1e-9]))[1]
-    assert edge[0] == pytest.approx(edge[1], abs=1e-6)
+    assert float(edge[0]) == pytest.approx(float(edge[1]), abs=1e-6)
 
 
 @pytest.mark.parametrize("tied", [False, True])

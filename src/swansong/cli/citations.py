@@ -1,0 +1,91 @@
+"""What to cite: swansong, the papers behind each system and the libraries underneath."""
+
+from dataclasses import dataclass
+
+from swansong import __version__
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One thing to cite.
+
+    Attributes:
+        why: What it stands for here.
+        text: Authors, year and title.
+        link: Identifier: an arXiv number or a DOI; empty where none is known.
+    """
+
+    why: str
+    text: str
+    link: str = ""
+
+
+SOFTWARE = Citation("this package", f"The swansong developers, swansong {__version__}, software, MIT licence")
+"""How to cite the package itself."""
+
+PAPERS: dict[str, tuple[Citation, ...]] = {
+    "ringdown": (
+        Citation(
+            "problem and published autoencoder",
+            "Mishra 2025, Black Hole Spectroscopy with Conditional Variational Autoencoder",
+        ),
+        Citation(
+            "autoencoders for posteriors",
+            "Gabbard, Messenger, Heng, Tonolini & Murray-Smith 2022, Bayesian parameter estimation using conditional "
+            "variational autoencoders for gravitational-wave astronomy",
+            "arXiv:1909.06296",
+        ),
+        Citation(
+            "table of Kerr frequencies",
+            "Stein 2019, qnm: A Python package for calculating Kerr quasinormal modes, separation constants, and "
+            "spherical-spheroidal mixing coefficients",
+            "arXiv:1908.10377",
+        ),
+        Citation(
+            "fits of Kerr frequencies",
+            "Berti, Cardoso & Will 2006, Gravitational-wave spectroscopy of massive black holes with the space "
+            "interferometer LISA",
+            "arXiv:gr-qc/0512160",
+        ),
+        Citation(
+            "spline flows", "Durkan, Bekasov, Murray & Papamakarios 2019, Neural Spline Flows", "arXiv:1906.04032"
+        ),
+        Citation(
+            "efficiency and evidence by importance weights",
+            "Dax et al. 2023, Neural Importance Sampling for Rapid and Reliable Gravitational-Wave Inference",
+            "arXiv:2210.05686",
+        ),
+    ),
+}
+"""Papers by system."""
+
+LIBRARIES = (
+    Citation(
+        "arrays and compilation",
+        "Bradbury et al. 2018, JAX: composable transformations of Python+NumPy programs",
+        "https://github.com/jax-ml/jax",
+    ),
+    Citation(
+        "networks",
+        "Kidger & Garcia 2021, Equinox: neural networks in JAX via callable PyTrees and filtered transformations",
+        "arXiv:2111.00254",
+    ),
+    Citation(
+        "training", "DeepMind et al. 2020, The DeepMind JAX Ecosystem (optax)", "https://github.com/google-deepmind"
+    ),
+    Citation(
+        "flows", "Ward, FlowJAX: Distributions and Normalizing Flows in JAX", "https://github.com/danielward27/flowjax"
+    ),
+    Citation("samplers", "Cabezas et al. 2024, BlackJAX: Composable Bayesian inference in JAX", "arXiv:2402.10797"),
+    Citation("arrays", "Harris et al. 2020, Array programming with NumPy", "doi:10.1038/s41586-020-2649-2"),
+    Citation(
+        "algorithms",
+        "Virtanen et al. 2020, SciPy 1.0: fundamental algorithms for scientific computing in Python",
+        "doi:10.1038/s41592-019-0686-2",
+    ),
+    Citation("figures", "Hunter 2007, Matplotlib: A 2D Graphics Environment", "doi:10.1109/MCSE.2007.55"),
+    Citation(
+        "corner plots", "Foreman-Mackey 2016, corner.py: Scatterplot matrices in Python", "doi:10.21105/joss.00024"
+    ),
+)
+"""Libraries that do the work underneath."""

@@ -1,0 +1,201 @@
+"""The report of a run folder, made from the products in it: what was written says all that is shown.
+
+A run that has just ended and `swansong report` take the same path, so that a page can be
+made again at any time, with the figures beside it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from swansong.core.errors import FileError
+from swansong.core.files import read_product
+from swansong.core.provenance import Provenance
+from swansong.figures import corner_figure, pp_figure, save_figure, training_figure
+from swansong.inference.posterior import Posterior
+from swansong.learning.checkpoints import below
+from swansong.learning.history import History
+from swansong.report.events import EventRecord
+from swansong.report.page import write_page
+from swansong.report.tables import Table, facts_table, posterior_table
+
+PAGE = "report.html"
+"""Name of the page in a run folder."""
+
+
+@dataclass(frozen=True, eq=False)
+class NamedFigure:
+    """A figure of a report: the stem of its file, its caption and itself."""
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True, eq=False)
+class RunReport:
+    """All that the page of a run shows.
+
+    Attributes:
+        title: Its title.
+        tables: Tables, in order.
+        figures: Figures, in order.
+        warnings: Sentences that limit what the page says.
+        provenance: Who made the run.
+    """
+
+    title: str
+    tables: tuple[Table, ...]
+    figures: tuple[NamedFigure, ...]
+    warnings: tuple[str, ...]
+    provenance: Provenance
+
+    def write(self, folder: str | Path) -> dict[str, Path]:
+        """Write the figures as PNG and the page as HTML, each atomically.
+
+        Args:
+            folder: The run folder; older figures and pages are replaced.
+
+        Returns:
+            File by name: one for each figure, and `report`.
+
+        Raises:
+            OutputError: The disk is full, or the folder cannot be written.
+        """
+        folder = Path(folder)
+        files: dict[str, Path] = {}
+        for item in self.figures:
+            files[item.name] = folder / f"{item.name}.png"
+            save_figure(item.figure, files[item.name])
+        write_page(
+            folder / PAGE,
+            title=self.title,
+            summary=self.tables,
+            figures={item.caption: item.figure for item in self.figures},
+            warnings=self.warnings,
+            provenance=self.provenance,
+        )
+        return {**files, "report": folder / PAGE}
+
+
+def read_run(folder: str | Path) -> RunReport:
+    """Read the products of a run folder and prepare its report.
+
+    Args:
+        folder: A folder that `infer`, `check`, `train` or `simulate` wrote.
+
+    Returns:
+        The report, not yet written.
+
+    Raises:
+        FileError: The folder does not exist, holds no product or a damaged one.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        msg = f"`{folder}` {what}; give the folder of a run, for example runs/demo"
+        raise FileError(msg)
+    for name, reader in _READERS.items():
+        if (folder / name).is_file():
+            return reader(folder / name)
+    msg = f"`{folder}` holds no result of a run ({', '.join(_READERS)}); give the folder of a run, such as runs/demo"
+    raise FileError(msg)
+
+
+def _posterior(path: Path) -> RunReport:
+    posterior = Posterior.load(path)
+    facts: dict[str, Any] = {
+        "estimator": posterior.estimator,
+        "samples": len(posterior),
+        "effective samples": round(posterior.effective_samples, 1),
+        "sampling efficiency": posterior.efficiency,
+        "ln Bayes factor, signal against noise": posterior.metadata.get("log_bayes_factor"),
+        "ln evidence": posterior.log_evidence,
+        "standard error of ln evidence": posterior.log_evidence_error,
+        "time to prepare [s]": posterior.seconds.prepare,
+        "time to sample [s]": posterior.seconds.sample,
+    }
+    figures = [
+        NamedFigure(
+            "corner",
+            "Posterior: contours hold 50 % and 90 % of the probability"
+            + (", lines mark the injected values" if posterior.truth is not None else ""),
+            corner_figure(posterior),
+        )
+    ]
+    event = path.with_name("event.h5")
+    if event.is_file():
+        caption = "Whitened strain and the 90 % band of the signal in it"
+        figures.append(NamedFigure("strain", caption, EventRecord.load(event).figure()))
+    return RunReport(
+        title=f"{posterior.system or 'Run'}: posterior, {posterior.estimator} estimator".capitalize(),
+        tables=(posterior_table(posterior, title="Parameters, median and 90 % interval"), facts_table(facts)),
+        figures=tuple(figures),
+        warnings=posterior.warnings,
+        provenance=posterior.provenance,
+    )
+
+
+def _check(path: Path) -> RunReport:
+    product = read_product(path, kind="check")
+    result = dict(product.metadata["result"])
+    warnings = tuple(result.pop("warnings", ()))
+    levels = dict(zip(product.metadata["names"], np.asarray(product.arrays["levels"]).T, strict=True))
+    figure = pp_figure(levels, p_values=result.get("ks_p"))
+    return RunReport(
+        title=f"{result.get('system', 'Run')}: check of the {result.get('estimator', '')} estimator".capitalize(),
+        tables=(facts_table(result),),
+        figures=(NamedFigure("pp", "Fraction of injections below each credible level, with 1-3 sigma bands", figure),),
+        warnings=warnings,
+        provenance=product.provenance,
+    )
+
+
+def _training(path: Path) -> RunReport:
+    product = read_product(path)
+    history = History.from_arrays(below(product.arrays, "history/"))
+    wanted = ("step", "best_step", "best_loss", "stopped", "seconds")
+    facts = {name.replace("_", " "): product.metadata[name] for name in wanted if name in product.metadata}
+    figures = (NamedFigure("training", "Loss against step", training_figure(history)),) if len(history) else ()
+    estimator = product.provenance.configuration.get("recipe", {}).get("estimator", "network")
+    unfinished = product.kind == "checkpoint"
+    return RunReport(
+        title=f"Training of the {estimator} estimator",
+        tables=(facts_table(facts),),
+        figures=figures,
+        warnings=("The training is not finished: this is a checkpoint.",) if unfinished else (),
+        provenance=product.provenance,
+    )
+
+
+def _data_set(path: Path) -> RunReport:
+    product = read_product(path, kind="data_set")
+    values = product.arrays["parameters"]
+    rows = tuple(
+        (record["name"], *(float(x) for x in np.quantile(values[:, place], [0.0, 0.5, 1.0])))
+        for place, record in enumerate(product.metadata["parameters"])
+    )
+    shapes = {name: " x ".join(map(str, array.shape)) for name, array in product.arrays.items()}
+    return RunReport(
+        title=f"Data set of {len(values):,} simulated events",
+        tables=(
+            Table("Injected parameters", ("parameter", "smallest", "median", "largest"), rows),
+            facts_table(shapes, title="Arrays"),
+        ),
+        figures=(),
+        warnings=(),
+        provenance=product.provenance,
+    )
+
+
+_READERS: dict[str, Callable[[Path], RunReport]] = {
+    "posterior.h5": _posterior,
+    "check.h5": _check,
+    "weights.h5": _training,
+    "checkpoint.h5": _training,
+    "data_set.h5": _data_set,
+}
