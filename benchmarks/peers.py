@@ -62,15 +62,14 @@ class DirectLikelihood:
         return float(template @ self.coefficients - 0.5 * power)
 
 
-def run_dynesty(
-    event: Event, *, live: int, walk: int, folder: Path, seed: int, maxcall: int | None = None
-) -> Posterior:
+def run_dynesty(event: Event, *, live: int, folder: Path, seed: int, maxcall: int | None = None) -> Posterior:
     """Nested sampling of an event by bilby and dynesty.
+
+    The walk is bilby's `rwalk`, whose length follows the autocorrelation that it measures.
 
     Args:
         event: A simulated event.
         live: Live points.
-        walk: Accepted steps of each random walk.
         folder: Where bilby may write.
         seed: Seed.
         maxcall: Stop after this many likelihood calls, for a trial.
@@ -110,7 +109,7 @@ def run_dynesty(
         nlive=live,
         dlogz=0.5,
         sample="rwalk",
-        naccept=walk,
+        nact=2,
         bound="live",
         check_point=False,
         check_point_plot=False,

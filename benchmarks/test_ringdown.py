@@ -2,7 +2,6 @@
 
 Environment:
     SWANSONG_BENCH_LIVE: Live points of dynesty (250).
-    SWANSONG_BENCH_WALK: Accepted steps of each of its random walks (20; bilby's own default is 60).
     SWANSONG_BENCH_MAXCALL: Stop dynesty after so many likelihood calls, for a trial of the benchmark itself.
 """
 
@@ -97,23 +96,20 @@ def test_dynesty(benchmark, rows, event, exact, tmp_path):
     pytest.importorskip("dynesty", reason="dynesty comes with `pip install 'swansong[bench]'`")
     agree_on_the_likelihood(event)
     live = int(os.environ.get("SWANSONG_BENCH_LIVE", "250"))
-    walk = int(os.environ.get("SWANSONG_BENCH_WALK", "20"))
     most = os.environ.get("SWANSONG_BENCH_MAXCALL")
     wall, processor = [], []
     call = timed(
-        lambda: run_dynesty(
-            event, live=live, walk=walk, folder=tmp_path, seed=SEED, maxcall=None if most is None else int(most)
-        ),
+        lambda: run_dynesty(event, live=live, folder=tmp_path, seed=SEED, maxcall=None if most is None else int(most)),
         wall,
         processor,
     )
     posterior = benchmark.pedantic(call, rounds=1)
     note = (
-        f"bilby's rwalk, {live} live points, {walk} accepted steps a walk, dlogz 0.5, "
+        f"bilby's rwalk with nact 2, {live} live points, dlogz 0.5, "
         f"{posterior.metadata['likelihood_calls']:,} likelihood calls, one process"
     )
     if most is not None:
-        note += f"; STOPPED after {most} calls, not a result"
+        note += f"; limited to {most} calls for a trial, not a result"
     row = record(
         rows,
         "dynesty",

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from swansong.core.errors import DomainError, InputError
-from swansong.ringdown.fields import pack_symmetric, unpack_symmetric
 from swansong.ringdown.linear import LinearSignal, full_operator
 from swansong.ringdown.model import Quadratures, RingdownModel
 from swansong.ringdown.problem import geocentric_start
@@ -172,14 +171,6 @@ def test_the_chart_is_a_bijection_with_the_stated_jacobian(kerr_analysis, draws)
     )
     expected = jnp.linalg.slogdet(jacobian)[1]
     np.testing.assert_allclose(chart.log_jacobian(u, v), expected, atol=1e-10)
-
-
-def test_packing_symmetric_matrices():
-    matrices = np.random.default_rng(0).standard_normal((3, 4, 4))
-    matrices = matrices + matrices.swapaxes(1, 2)
-    packed = pack_symmetric(matrices)
-    assert packed.shape == (3, 10)
-    np.testing.assert_array_equal(unpack_symmetric(jnp.asarray(packed), 4), matrices)
 
 
 def test_how_many_coefficients_suffice(kerr_analysis, draws):

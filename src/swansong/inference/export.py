@@ -1,13 +1,13 @@
 """Posteriors in the formats of other packages: bilby's JSON and ArviZ's netCDF."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import h5netcdf
 import numpy as np
 
-from swansong import __version__
 from swansong.core.errors import InputError
 from swansong.core.files import atomic, write_text
 from swansong.inference.bilby_priors import bilby_prior_dictionary
@@ -61,7 +61,7 @@ def bilby_dictionary(
         "injection_parameters": None if truth is None else {name: float(value) for name, value in truth.items()},
         "meta_data": _facts(posterior)
         | {"metadata": dict(posterior.metadata), "provenance": posterior.provenance.to_dict()},
-        "version": f"swansong={__version__}",
+        "version": f"swansong={version('swansong')}",
     }
 
 
@@ -144,7 +144,7 @@ def _attributes(posterior: Posterior) -> dict[str, Any]:
     facts["provenance"] = json.dumps(posterior.provenance.to_dict(), sort_keys=True)
     if posterior.truth is not None:
         facts["truth"] = json.dumps(dict(zip(posterior.parameters.names, posterior.truth.tolist(), strict=True)))
-    return facts | {"inference_library": "swansong", "inference_library_version": __version__}
+    return facts | {"inference_library": "swansong", "inference_library_version": version("swansong")}
 
 
 def _plain(value: Any) -> Any:

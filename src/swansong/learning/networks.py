@@ -302,8 +302,7 @@ class Convolution1D(eqx.Module):
         """
         for convolution, norm in zip(self.convolutions, self.convolution_norms, strict=True):
             x = convolution(x)
-            if norm is not None:
-                x, state = norm(x, state)
+            x, state = _normalised(norm, x, state)
             x = jax.nn.leaky_relu(x)
         return x.reshape(-1), state
 
@@ -329,8 +328,7 @@ class Convolution1D(eqx.Module):
         x = flat if extra is None else jnp.concatenate([flat, extra])
         for index, (layer, norm) in enumerate(zip(self.dense, self.dense_norms, strict=True)):
             x = layer(x)
-            if norm is not None:
-                x, state = norm(x, state)
+            x, state = _normalised(norm, x, state)
             x = self.dropout(jax.nn.leaky_relu(x), key=None if key is None else jax.random.fold_in(key, index))
         return self.last(x), state
 
@@ -348,6 +346,15 @@ def _norm(size: int) -> eqx.nn.LayerNorm:
 def _batch_norm(size: int) -> eqx.nn.BatchNorm:
     """A batch normalisation in float32, with the running averages of the usual definition."""
     return eqx.nn.BatchNorm(size, "batch", mode="batch", dtype=jnp.float32)
+
+
+def _normalised(norm: eqx.nn.BatchNorm | None, x: Array, state: PyTree) -> tuple[Array, PyTree]:
+    """Batch normalisation where there is one."""
+    if norm is None:
+        return x, state
+    y, state = norm(x, state)
+    # The running averages are divided by a function of an integer, which is float64 in a compiled function.
+    return y.astype(x.dtype), state
 
 
 def _positive(**sizes: int) -> None:

@@ -33,6 +33,9 @@ BERTI_FITS = {
 """Coefficients f1, f2, f3, q1, q2, q3 of gr-qc/0512160."""
 
 
+_TOLERANCE = 2e-6  # of M w; the few modes whose series misses this are not offered
+
+
 class Mode(NamedTuple):
     """One quasi-normal mode: degree, order and overtone."""
 
@@ -172,8 +175,9 @@ def _table() -> tuple[dict[Mode, np.ndarray], float]:
     """The shipped table: series by mode, and its largest spin."""
     with resources.as_file(resources.files("swansong.physics") / "data" / "kerr_quasinormal.h5") as path:
         product = read_product(Path(path), kind="kerr-quasinormal-table")
-    modes = [Mode(*map(int, row)) for row in product.arrays["modes"]]
-    series = product.arrays["coefficients"]
+    sure = product.arrays["interpolation_error"] <= _TOLERANCE
+    modes = [Mode(*map(int, row)) for row in product.arrays["modes"][sure]]
+    series = product.arrays["coefficients"][sure]
     return dict(zip(modes, series, strict=True)), float(product.metadata["maximum_spin"])
 
 

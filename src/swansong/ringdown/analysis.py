@@ -8,18 +8,34 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from swansong.core.types import Complex, Float
+from swansong.core.errors import InputError
+from swansong.core.types import Array, Complex, Float
 from swansong.ringdown.coordinates import RemnantChart
 from swansong.ringdown.fields import Fields, make_fields
 from swansong.ringdown.linear import LinearSignal, full_operator, signal_basis
 from swansong.ringdown.model import AMPLITUDE_UNIT, Quadratures, RingdownModel
 from swansong.signals.whitening import Whitener
+
+_SHARE_DRAWS = 16384  # prior draws that measure the share above the cut
+
+
+class Limits(NamedTuple):
+    """Limits of the prior that compiled code takes as numbers, so that new ones compile nothing.
+
+    Attributes:
+        amplitude: Bounds of every amplitude [1e-21].
+        snr: Smallest optimal signal-to-noise ratio.
+    """
+
+    amplitude: tuple[Float[Array, ""], Float[Array, ""]]
+    snr: Float[Array, ""]
 
 
 @dataclass(frozen=True)
@@ -72,13 +88,32 @@ class Analysis:
         low, high = self.model.settings.amplitude
         return low / AMPLITUDE_UNIT, high / AMPLITUDE_UNIT
 
-    @cached_property
+    @property
+    def limits(self) -> Limits:
+        """Amplitude bounds and cut as arrays."""
+        low, high = self.amplitude_bounds
+        return Limits((jnp.asarray(low), jnp.asarray(high)), jnp.asarray(self.model.settings.minimum_snr))
+
+    @property
     def log_prior_share(self) -> float:
-        """Log of the share of the uniform prior that passes the cut on the signal-to-noise ratio."""
-        if self.model.settings.minimum_snr == 0.0:
-            return 0.0
-        theta = self.model.prior.sample(jax.random.key(0), 16384)
-        return float(np.log(np.mean(self.snr(np.asarray(theta)) >= self.model.settings.minimum_snr)))
+        """Log of `prior_share`."""
+        return float(np.log(self.prior_share[0]))
+
+    @cached_property
+    def prior_share(self) -> tuple[float, float]:
+        """Share of the uniform prior that passes the cut on the signal-to-noise ratio, and its error.
+
+        Raises:
+            InputError: If the cut is out of reach.
+        """
+        cut = self.model.settings.minimum_snr
+        if cut == 0.0:
+            return 1.0, 0.0
+        theta = self.model.prior.sample(jax.random.key(0), _SHARE_DRAWS)
+        share = float(np.mean(self.snr(np.asarray(theta)) >= cut))
+        if share == 0.0:
+            raise InputError(f"`prior.minimum_snr` = {cut:g} is out of reach of the prior's amplitudes; lower it")
+        return share, float(np.sqrt(share * (1.0 - share) / _SHARE_DRAWS))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -88,7 +123,7 @@ class Analysis:
             correlation = whitener.autocovariance / whitener.autocovariance[0]
             digest.update(np.round(correlation * 1e6).astype(np.int64).tobytes())
             digest.update(f"{whitener.autocovariance[0]:.5e}".encode())
-        responses = np.asarray(self.geometry.responses)
+        responses: np.ndarray[tuple[int], np.dtype[np.complex128]] = np.array(self.geometry.responses, complex)
         numbers = [*responses.real, *responses.imag, *self.geometry.offsets]
         digest.update(" ".join(f"{number:.6f}" for number in [*numbers, self.geometry.rate]).encode())
         digest.update(repr((self.model.modes.modes, self.model.modes.kind, self.model.settings)).encode())

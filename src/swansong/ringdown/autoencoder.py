@@ -149,7 +149,9 @@ class CompactAutoencoder(eqx.Module):
         target, log_unit = _to_unit(remnant, normal)
         return features, target, log_unit + log_det + log_det_quadratures - event.log_jacobian
 
-    def sample(self, coefficients: Float[Array, "rank"], chart: RemnantChart, *, samples: int, key: Key) -> LatentDraws:
+    def sample(
+        self, coefficients: Float[ArrayLike, "rank"], chart: RemnantChart, *, samples: int, key: Key
+    ) -> LatentDraws:
         """Draws for one event."""
         gaussian, features = self.condition(coefficients)
         features = self.vae.trunk(features)

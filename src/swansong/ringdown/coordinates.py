@@ -72,7 +72,7 @@ class RemnantChart(eqx.Module):
         """Whether (u, v) lies in the prior."""
         low, high = self.u_bounds(v)
         v_low, v_high = self.v_bounds
-        return (v >= v_low) & (v <= v_high) & (u >= low) & (u <= high)
+        return jnp.asarray((v >= v_low) & (v <= v_high) & (u >= low) & (u <= high))
 
     def axes(self, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Regular axes in u and v that enclose the prior."""

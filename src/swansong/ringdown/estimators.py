@@ -13,7 +13,7 @@ from swansong.core.errors import DomainError, InputError
 from swansong.core.provenance import collect
 from swansong.core.types import ArrayLike, Float, Key
 from swansong.inference.posterior import Posterior, Seconds
-from swansong.ringdown.analysis import Analysis
+from swansong.ringdown.analysis import Analysis, Limits
 from swansong.ringdown.autoencoder import CompactAutoencoder
 from swansong.ringdown.coordinates import RemnantChart
 from swansong.ringdown.events import Event
@@ -94,8 +94,7 @@ def _amortised(event: Event, trained: TrainedNetwork, *, samples: int, seed: int
         analysis.chart,
         jax.random.key(seed),
         samples,
-        analysis.amplitude_bounds,
-        analysis.model.settings.minimum_snr,
+        analysis.limits,
     )
     name = trained.recipe.estimator
     facts: dict[str, object] = {"weights_sha256": trained.sha256}
@@ -163,18 +162,17 @@ def _draw(
     chart: RemnantChart,
     key: Key,
     samples: int,
-    bounds: tuple[float, float],
-    minimum_snr: float,
+    limits: Limits,
 ) -> Draws:
     """Draws of a network for one event, completed by the analytic law of amplitudes and phases."""
     if isinstance(network, RemnantFlow):
         place_key, normal_key = jax.random.split(key)
         place, log_place = network.sample(coefficients, chart, samples=samples, key=place_key)
         normal = jax.random.normal(normal_key, (samples, event.quadratures))
-        return assemble(event, chart, place, log_place, normal, bounds, minimum_snr)
+        return assemble(event, chart, place, log_place, normal, limits)
     latent = network.sample(coefficients, chart, samples=samples, key=key)
     log_place = latent.log_place + latent.log_latent
-    return assemble(event, chart, latent.place, log_place, latent.normal, bounds, minimum_snr, latent.log_normal)
+    return assemble(event, chart, latent.place, log_place, latent.normal, limits, latent.log_normal)
 
 
 def check_domain(event: Event, trained: TrainedNetwork, *, reweight: bool) -> tuple[str, ...]:

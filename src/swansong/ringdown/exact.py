@@ -6,6 +6,7 @@ law (`quadratures`); importance weights remove what either left out, so that the
 samples follow the posterior exactly, and give the evidence.
 """
 
+import functools
 import time
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import numpy as np
 from swansong.core.types import Array, Float, Key
 from swansong.inference.importance import importance_weights
 from swansong.inference.posterior import Posterior, Seconds
-from swansong.ringdown.analysis import Analysis
+from swansong.ringdown.analysis import Analysis, Limits
 from swansong.ringdown.coordinates import RemnantChart
 from swansong.ringdown.fields import EventFields
 from swansong.ringdown.model import AMPLITUDE_UNIT
@@ -65,8 +66,8 @@ def exact_posterior(
         seed: Seed of the draws.
 
     Returns:
-        Weighted samples with ln evidence (of the strain; its ratio to noise is in the
-        metadata as ``log_bayes_factor``).
+        Weighted samples with the log evidence of the whitened data (its ratio to noise is in
+        the metadata as ``log_bayes_factor``).
     """
     began = time.perf_counter()
     event = analysis.fields.event(analysis.coefficients(whitened))
@@ -76,8 +77,7 @@ def exact_posterior(
         analysis.chart,
         jax.random.key(seed),
         samples,
-        analysis.amplitude_bounds,
-        analysis.model.settings.minimum_snr,
+        analysis.limits,
     )
     return weighted_posterior(
         analysis, whitened, draws, estimator="exact", seconds=(prepared - began, prepared), seed=seed
@@ -111,7 +111,8 @@ def weighted_posterior(
         The posterior.
     """
     theta, log_proposal, log_ratio = (np.asarray(part) for part in draws)
-    weights = importance_weights(log_ratio - analysis.log_prior_share, log_proposal)
+    share, share_error = analysis.prior_share
+    weights = importance_weights(log_ratio - np.log(share), log_proposal)
     sampled = time.perf_counter() - seconds[1]
     noise = analysis.log_noise_evidence(whitened)
     widths = np.array([item.maximum - item.minimum for item in analysis.model.parameters])
@@ -121,7 +122,7 @@ def weighted_posterior(
         log_weights=weights.log_weights,
         log_density=log_proposal - np.log(widths).sum(),
         log_evidence=weights.log_evidence + noise,
-        log_evidence_error=weights.log_evidence_error,
+        log_evidence_error=float(np.hypot(weights.log_evidence_error, share_error / share)),
         system="ringdown",
         estimator=estimator,
         seconds=Seconds(prepare=seconds[0], sample=sampled),
@@ -143,20 +144,17 @@ def log_marginal(
     chart: RemnantChart,
     u: Float[Array, "points"],
     v: Float[Array, "points"],
-    bounds: tuple[float, float],
+    limits: Limits,
 ) -> Float[Array, "points"]:
-    """Log of the posterior of (u, v), amplitudes and phases integrated out, not normalised."""
+    """Log of the likelihood times density of (u, v), amplitudes and phases integrated out, wherever (u, v) is."""
     gram, linear = event(u, v)
     split = jax.vmap(eliminate)(gram, linear)
-    weight = jax.vmap(log_weight_of_amplitudes, in_axes=(0, None))(split, bounds)
-    value = split.log_normal + weight + chart.log_jacobian(u, v)
-    return jnp.where(chart.inside(u, v), value, -jnp.inf)
+    weight = jax.vmap(log_weight_of_amplitudes, in_axes=(0, None))(split, limits.amplitude)
+    return split.log_normal + weight + chart.log_jacobian(u, v)
 
 
 @eqx.filter_jit
-def _draw(
-    event: EventFields, chart: RemnantChart, key: Key, samples: int, bounds: tuple[float, float], minimum_snr: float
-) -> Draws:
+def _draw(event: EventFields, chart: RemnantChart, key: Key, samples: int, limits: Limits) -> Draws:
     """Zoom, draw remnants from the last grid, then amplitudes and phases."""
     key_cell, key_place, key_normal = jax.random.split(key, 3)
     low_v, high_v = chart.v_bounds
@@ -164,7 +162,7 @@ def _draw(
     box = jnp.array([low.min(), high.max(), low_v, high_v])
 
     def zoom(box: Array, depth: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-        density, step, origin = _tabulate(event, chart, box, GRID, bounds)
+        density, step, origin = _tabulate(event, chart, box, GRID, limits)
         return _shrink(density, box, step, depth), (density, step, origin)
 
     # A scan over the levels, so that the grid is compiled once; the last one's box is not used.
@@ -177,7 +175,7 @@ def _draw(
     u, v = place[:, 0], place[:, 1]
     log_cell = jnp.log(weights[flat]) - jnp.log(step[0] * step[1])
     normal = jax.random.normal(key_normal, (samples, event.quadratures))
-    return assemble(event, chart, (u, v), log_cell, normal, bounds, minimum_snr)
+    return assemble(event, chart, (u, v), log_cell, normal, limits)
 
 
 def assemble(
@@ -186,8 +184,7 @@ def assemble(
     place: tuple[Float[Array, "n"], Float[Array, "n"]],
     log_place: Float[Array, "n"],
     normal: Float[Array, "n q"],
-    bounds: tuple[float, float],
-    minimum_snr: float,
+    limits: Limits,
     log_normal: Float[Array, "n"] | None = None,
 ) -> Draws:
     """Complete remnants to full parameter vectors with densities and likelihoods.
@@ -198,17 +195,17 @@ def assemble(
         place: u and v, (n,) each.
         log_place: ln of their density in (u, v).
         normal: Normal coordinates of the quadratures, (n, 2 modes).
-        bounds: Amplitude bounds [1e-21].
-        minimum_snr: Cut of the prior.
+        limits: Limits of the prior.
         log_normal: ln of the density of `normal`; standard normal if None.
 
     Returns:
         The draws.
     """
     u, v = place
+    bounds = limits.amplitude
     gram, linear = event(u, v)
     split = jax.vmap(eliminate)(gram, linear)
-    quadratures, log_det = jax.vmap(from_normal, in_axes=(0, 0, None))(split, normal, bounds)
+    quadratures, log_det = jax.vmap(from_normal, in_axes=(0, 0, None))(split, normal, limits.amplitude)
     amplitude, phase = jax.vmap(amplitudes_and_phases)(quadratures)
     mass, spin = chart.remnant(u, v)
     if log_normal is None:
@@ -221,16 +218,17 @@ def assemble(
     log_proposal = log_place - chart.log_jacobian(u, v) + log_normal + log_det + log_volume
     power = jnp.einsum("nq,nqp,np->n", quadratures, gram, quadratures)
     log_ratio = (linear * quadratures).sum(axis=1) - 0.5 * power
-    edge = 1e-9
-    allowed = chart.inside(u, v) & (power >= minimum_snr**2)
-    allowed &= ((amplitude >= bounds[0] * (1 - edge)) & (amplitude <= bounds[1] * (1 + edge))).all(axis=1)
-    pairs = jnp.stack([amplitude * AMPLITUDE_UNIT, phase], axis=-1).reshape(len(u), -1)
+    allowed = chart.inside(u, v) & (power >= limits.snr**2)
+    # Rounding may carry an amplitude past its bound by a part in 1e12; further out means not in the prior.
+    inside = jnp.clip(amplitude, *bounds)
+    allowed &= (jnp.abs(amplitude - inside) <= 1e-9 * amplitude).all(axis=1)
+    pairs = jnp.stack([inside * AMPLITUDE_UNIT, phase], axis=-1).reshape(len(u), -1)
     theta = jnp.concatenate([mass[:, None], spin[:, None], pairs], axis=1)
     return Draws(theta, log_proposal, jnp.where(allowed, log_ratio, -jnp.inf))
 
 
 def _tabulate(
-    event: EventFields, chart: RemnantChart, box: Float[Array, "4"], shape: tuple[int, int], bounds: tuple[float, float]
+    event: EventFields, chart: RemnantChart, box: Float[Array, "4"], shape: tuple[int, int], limits: Limits
 ) -> tuple[Float[Array, "nu nv"], Float[Array, "2"], Float[Array, "2"]]:
     """The marginal at the centres of a grid of cells, with the grid's step and first centre."""
     step = jnp.stack([(box[1] - box[0]) / shape[0], (box[3] - box[2]) / shape[1]])
@@ -238,8 +236,11 @@ def _tabulate(
     u, v = jnp.meshgrid(
         origin[0] + step[0] * jnp.arange(shape[0]), origin[1] + step[1] * jnp.arange(shape[1]), indexing="ij"
     )
-    value = log_marginal(event, chart, u.ravel(), v.ravel(), bounds)
-    return value.reshape(shape), step, origin
+    value = log_marginal(event, chart, u.ravel(), v.ravel(), limits)
+    # A cell counts as soon as one of its corners is inside: the prior's edge is curved.
+    corners = [(u + i * step[0], v + j * step[1]) for i in (-0.5, 0.5) for j in (-0.499, 0.499)]
+    inside = functools.reduce(jnp.logical_or, [chart.inside(*corner) for corner in corners])
+    return jnp.where(inside, value.reshape(shape), -jnp.inf), step, origin
 
 
 def _shrink(

@@ -27,31 +27,34 @@ class EventFields(eqx.Module):
     """What the data of one event say at every remnant.
 
     Attributes:
-        values: Spline coefficients (nu, nv, fields): linear term, then packed Gram matrix.
+        linear: Spline coefficients of the linear term, (nu, nv, q).
+        gram: Spline coefficients of the Gram matrix, (nu, nv, q^2).
         origin: (u, v) of the first grid point.
         step: Grid steps in u and v.
-        quadratures: Number of quadratures q = 2 modes.
     """
 
-    values: Float[Array, "nu nv fields"]
+    linear: Float[Array, "nu nv q"]
+    gram: Float[Array, "nu nv elements"]
     origin: tuple[float, float] = eqx.field(static=True)
     step: tuple[float, float] = eqx.field(static=True)
-    quadratures: int = eqx.field(static=True)
+
+    @property
+    def quadratures(self) -> int:
+        """Number of quadratures q = 2 modes."""
+        return self.linear.shape[-1]
 
     def __call__(
         self, u: Float[Array, "points"], v: Float[Array, "points"]
     ) -> tuple[Float[Array, "points q q"], Float[Array, "points q"]]:
         """Gram matrices and linear terms at many remnants."""
-        nu, nv, width = self.values.shape
-        first_u, weights_u = _bspline(jnp.clip((u - self.origin[0]) / self.step[0], 2.0, nu - 3.001))
-        first_v, weights_v = _lagrange((v - self.origin[1]) / self.step[1], nv)
-        # Five or six neighbours along v are contiguous in memory: gather rows, then sum.
-        flat = self.values.reshape(nu * nv, width)
-        rows = (first_u[:, None] + jnp.arange(_TAPS))[:, :, None] * nv
-        index = rows + (first_v[:, None] + jnp.arange(_TAPS))[:, None, :]
-        read = jnp.einsum("pi,pj,pijf->pf", weights_u, weights_v, flat[index])
-        q = self.quadratures
-        return unpack_symmetric(read[:, q:], q), read[:, :q]
+        nu, nv, q = self.linear.shape
+        along_u = _bspline(jnp.clip((u - self.origin[0]) / self.step[0], 2.0, nu - 3.001))
+        along_v = _lagrange((v - self.origin[1]) / self.step[1], nv)
+        # Two separate reads, closed off from what follows: XLA on a CPU would otherwise read the
+        # taps again for every use of every element.
+        gram, linear = _interpolate(self.gram, along_u, along_v), _interpolate(self.linear, along_u, along_v)
+        gram, linear = jax.lax.optimization_barrier((gram, linear))
+        return gram.reshape(-1, q, q), linear
 
 
 class Fields(eqx.Module):
@@ -61,13 +64,13 @@ class Fields(eqx.Module):
 
     Attributes:
         templates: (nu, nv, q, rank), single precision.
-        gram: Spline coefficients of the packed Gram matrix, (nu, nv, q (q + 1) / 2).
+        gram: Spline coefficients of the Gram matrix, (nu, nv, q^2).
         origin: (u, v) of the first grid point.
         step: Grid steps in u and v.
     """
 
     templates: Float[np.ndarray, "nu nv q rank"]
-    gram: Float[np.ndarray, "nu nv packed"]
+    gram: Float[np.ndarray, "nu nv elements"]
     origin: tuple[float, float] = eqx.field(static=True)
     step: tuple[float, float] = eqx.field(static=True)
 
@@ -82,8 +85,7 @@ class Fields(eqx.Module):
         """
         linear = (self.templates @ np.asarray(coefficients, dtype=np.float32)).astype(np.float64)
         linear = spline_filter1d(linear, order=5, axis=0, mode="mirror")
-        values = jnp.asarray(np.concatenate([linear, self.gram], axis=-1))
-        return EventFields(values, self.origin, self.step, self.templates.shape[2])
+        return EventFields(jnp.asarray(linear), jnp.asarray(self.gram), self.origin, self.step)
 
 
 def make_fields(signal: LinearSignal, chart: RemnantChart, *, shape: tuple[int, int] = SHAPE) -> Fields:
@@ -104,7 +106,7 @@ def make_fields(signal: LinearSignal, chart: RemnantChart, *, shape: tuple[int, 
     mass, spin = chart.remnant(jnp.asarray(mesh_u), jnp.asarray(mesh_v))
     templates = np.asarray(signal.many(mass, spin))
     q = templates.shape[1]
-    gram = pack_symmetric(np.einsum("pqr,psr->pqs", templates, templates)).reshape(len(u), len(v), -1)
+    gram = np.einsum("pqr,psr->pqs", templates, templates).reshape(len(u), len(v), -1)
     return Fields(
         templates.reshape(len(u), len(v), q, -1).astype(np.float32),
         spline_filter1d(gram, order=5, axis=0, mode="mirror"),
@@ -113,18 +115,21 @@ def make_fields(signal: LinearSignal, chart: RemnantChart, *, shape: tuple[int, 
     )
 
 
-def pack_symmetric(matrices: Float[np.ndarray, "... q q"]) -> Float[np.ndarray, "... packed"]:
-    """Upper triangles of symmetric matrices, row by row."""
-    rows, columns = np.triu_indices(matrices.shape[-1])
-    return matrices[..., rows, columns]
-
-
-def unpack_symmetric(packed: Float[Array, "... packed"], q: int) -> Float[Array, "... q q"]:
-    """Inverse of `pack_symmetric`."""
-    rows, columns = np.triu_indices(q)
-    position = np.zeros((q, q), dtype=int)
-    position[rows, columns] = position[columns, rows] = np.arange(len(rows))
-    return packed[..., position]
+def _interpolate(
+    values: Float[Array, "nu nv fields"],
+    along_u: tuple[Array, Float[Array, "points taps"]],
+    along_v: tuple[Array, Float[Array, "points taps"]],
+) -> Float[Array, "points fields"]:
+    """Weighted sum over the neighbours of each point, one gather a tap: one gather of all is much slower."""
+    nu, nv, width = values.shape
+    flat = values.reshape(nu * nv, width)
+    (first_u, weights_u), (first_v, weights_v) = along_u, along_v
+    read = jnp.zeros((len(first_u), width))
+    for i in range(_TAPS):
+        row = (first_u + i) * nv + first_v
+        line = sum(weights_v[:, j : j + 1] * flat[row + j] for j in range(_TAPS))
+        read = read + weights_u[:, i : i + 1] * line
+    return read
 
 
 def _bspline(x: Float[Array, "points"]) -> tuple[Array, Float[Array, "points taps"]]:
@@ -149,8 +154,3 @@ def _lagrange(x: Float[Array, "points"], size: int) -> tuple[Array, Float[Array,
         others = np.delete(nodes, node)
         weights.append(jnp.prod((t - others) / (node - others), axis=1))
     return first, jnp.stack(weights, axis=1)
-
-
-def memory(fields: Fields) -> int:
-    """Bytes that the templates take."""
-    return int(sum(leaf.nbytes for leaf in jax.tree.leaves(fields)))

@@ -10,6 +10,7 @@ import jax
 
 from swansong.core.config import as_dict
 from swansong.core.types import PyTree
+from swansong.learning.plan import FREE_ON_RESUME, TrainingPlan
 from swansong.learning.training import Trained, train
 from swansong.ringdown.analysis import Analysis
 from swansong.ringdown.autoencoder import CompactAutoencoder, CompactLoss
@@ -83,6 +84,12 @@ def build(recipe: Recipe, *, analysis: Analysis, features: DataFeatures, seed: i
     return Untrained(model, None, CompactLoss(start, end, analysis.model.log_volume))
 
 
+def recorded(recipe: Recipe) -> Recipe:
+    """The recipe without what cannot change a weight, such as a time limit: what a resumed run must share."""
+    free = {name: TrainingPlan.model_fields[name].default for name in FREE_ON_RESUME}
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update=free)})
+
+
 def fit(
     recipe: Recipe, *, seed: int, folder: str | Path | None = None, resume: bool = True, quiet: bool = False
 ) -> Trained[PyTree]:
@@ -119,7 +126,7 @@ def fit(
         state=state,
         resume=resume,
         quiet=quiet,
-        configuration={"recipe": as_dict(recipe), "analysis": analysis.fingerprint},
+        configuration={"recipe": as_dict(recorded(recipe)), "analysis": analysis.fingerprint},
     )
 
 

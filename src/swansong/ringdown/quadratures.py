@@ -28,10 +28,17 @@ from jax.scipy.special import ndtr, ndtri
 from swansong.core.types import Array, Float, Int
 from swansong.ringdown.truncated import log_interval, normal_to_truncated, truncated_to_normal
 
+Bounds = tuple[float | Array, float | Array]
+
 KNOTS = 48
 """Points of the table of p(t)."""
 
 _STEP = 2.0 * math.pi / (KNOTS - 1)
+# Trapezoid rule from the first knot to every other one, as a matrix: cumsum is slow in XLA on a CPU.
+_INTEGRALS = _STEP * (np.triu(np.ones((KNOTS, KNOTS)), 1) + 0.5 * np.eye(KNOTS))
+_INTEGRALS[0] *= 0.5
+_INTEGRALS[0, 0] = 0.0
+_INTEGRALS = _INTEGRALS.astype(np.float32)
 _LOG_ROOT_TWO_PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
@@ -103,7 +110,7 @@ class Polar(NamedTuple):
     root: tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]
     snr: Float[Array, ""]
     direction: Turn
-    bounds: tuple[float, float]
+    bounds: Bounds
 
     def radii(self, t: Turn) -> tuple[Float[Array, "..."], Float[Array, "..."], Float[Array, "..."]]:
         """Mean and bounds of the radius at an angle."""
@@ -201,7 +208,7 @@ def _eliminate(gram: Float[Array, "q q"], linear: Float[Array, "q"], order: Int[
     return Elimination(tuple(precision), tuple(linears), tuple(coupling), log_normal, order)
 
 
-def polar_of(split: Elimination, index: int, later: Float[Array, "later"], bounds: tuple[float, float]) -> Polar:
+def polar_of(split: Elimination, index: int, later: Float[Array, "later"], bounds: Bounds) -> Polar:
     """The conditional of one mode given the quadratures of the later ones."""
     p = split.precision[index]
     l11 = jnp.sqrt(p[0, 0])
@@ -235,11 +242,9 @@ def _knots(polar: Polar) -> tuple[Float[Array, ""], Float[Array, "knots"]]:
 def angle_table(polar: Polar) -> AngleTable:
     """Tabulate the law of a mode's angle."""
     stretch, log_density = _knots(polar)
-    log_density = log_density.astype(float)
-    top = jnp.max(log_density)
     # A floor keeps every angle possible, so that no truth can fall on an impossible knot.
-    density = jnp.exp(log_density - top) + 1e-9
-    cumulative = jnp.concatenate([jnp.zeros(1), jnp.cumsum(0.5 * _STEP * (density[1:] + density[:-1]))])
+    density = jnp.exp(log_density - jnp.max(log_density)) + 1e-9
+    cumulative = density @ _INTEGRALS
     total = cumulative[-1]
     return AngleTable(stretch, density / total, cumulative / total)
 
@@ -271,7 +276,7 @@ def unit_to_angle(table: AngleTable, unit: Float[Array, ""]) -> Float[Array, ""]
 
 
 def to_normal(
-    split: Elimination, quadratures: Float[Array, "q"], bounds: tuple[float, float]
+    split: Elimination, quadratures: Float[Array, "q"], bounds: Bounds
 ) -> tuple[Float[Array, "q"], Float[Array, ""]]:
     """Map quadratures to coordinates that are standard normal under the conditional law.
 
@@ -303,7 +308,7 @@ def to_normal(
 
 
 def from_normal(
-    split: Elimination, coordinates: Float[Array, "q"], bounds: tuple[float, float]
+    split: Elimination, coordinates: Float[Array, "q"], bounds: Bounds
 ) -> tuple[Float[Array, "q"], Float[Array, ""]]:
     """Inverse of `to_normal`.
 
@@ -328,7 +333,7 @@ def from_normal(
     return split.restore(later), log_det
 
 
-def log_weight_of_amplitudes(split: Elimination, bounds: tuple[float, float]) -> Float[Array, ""]:
+def log_weight_of_amplitudes(split: Elimination, bounds: Bounds) -> Float[Array, ""]:
     """Log of the integral over all amplitudes and phases of likelihood / Gaussian integral.
 
     The product of the modes' own integrals, each with the later modes at their mean: exact
@@ -361,4 +366,6 @@ def amplitudes_and_phases(
 ) -> tuple[Float[Array, "modes"], Float[Array, "modes"]]:
     """Amplitudes [1e-21] and phases in [0, 2 pi) of quadratures."""
     pairs = quadratures.reshape(-1, 2)
-    return jnp.sqrt((pairs**2).sum(axis=1)), jnp.mod(jnp.arctan2(pairs[:, 1], pairs[:, 0]), 2.0 * jnp.pi)
+    phase = jnp.mod(jnp.arctan2(pairs[:, 1], pairs[:, 0]), 2.0 * jnp.pi)
+    # A tiny negative angle rounds up to 2 pi itself.
+    return jnp.sqrt((pairs**2).sum(axis=1)), jnp.where(phase >= 2.0 * jnp.pi, 0.0, phase)

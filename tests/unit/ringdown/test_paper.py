@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import equinox as eqx
@@ -11,10 +12,10 @@ from swansong.learning.plan import TrainingPlan
 from swansong.ringdown.bank import make_bank
 from swansong.ringdown.estimators import infer
 from swansong.ringdown.events import simulate_event
-from swansong.ringdown.exact import exact_posterior
 from swansong.ringdown.fitting import fit
+from swansong.ringdown.model import RingdownModel
 from swansong.ringdown.paper import PaperAutoencoder, PaperLoss, StrainSource, to_parameters
-from swansong.ringdown.settings import PaperSettings, Problem, Recipe
+from swansong.ringdown.settings import ModelSettings, PaperSettings, PriorSettings, Problem, Recipe
 
 KEY = jax.random.key(0)
 TINY = PaperSettings(
@@ -25,7 +26,8 @@ STEPS = 30
 
 def build(settings, *, detectors, samples, modes):
     make = eqx.nn.make_with_state(PaperAutoencoder)
-    return make(settings, detectors=detectors, samples=samples, modes=modes, key=KEY)
+    # Compiled, because the many small draws of the weights are slow one by one.
+    return eqx.filter_jit(lambda: make(settings, detectors=detectors, samples=samples, modes=modes, key=KEY))()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,12 @@ def source(small_analysis):
 
 @pytest.fixture(scope="module")
 def batch(source):
-    return source.batch(KEY, 32)
+    return draw(source, KEY, 32)
+
+
+@eqx.filter_jit
+def draw(source, key, size):
+    return source.batch(key, size)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +96,7 @@ def test_published_size_layer_by_layer(published, name, extra, outputs):
     assert [layer.weight.shape for layer in layers] == list(zip(widths[1:], widths[:-1], strict=True))
     assert network.dropout.p == 0.2
     convolutions = 9312 + 295008 + 221280 + 147552 + 73824
-    dense = sum(a * b + b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    dense = sum(a * b + b for a, b in itertools.pairwise(widths))
     norms = 2 * (5 * 96 + 2048 + 1024 + 512)
     assert count(network) == convolutions + dense + norms
 
@@ -112,7 +119,7 @@ def test_published_networks_evaluate_to_one_number_an_event(published):
 
 
 def test_strain_is_the_signal_of_its_truth_in_unit_noise(small_analysis, source):
-    batch = source.batch(KEY, 400)
+    batch = draw(source, KEY, 400)
     assert batch.strain.shape == (400, 1, small_analysis.geometry.samples)
     assert batch.strain.dtype == jnp.float32
     assert batch.allowed.all()
@@ -125,31 +132,43 @@ def test_strain_is_the_signal_of_its_truth_in_unit_noise(small_analysis, source)
     # 400 events of 164 samples: five standard errors.
     assert abs(noise.mean()) < 0.02
     assert noise.std() == pytest.approx(1.0, abs=0.014)
-    assert not np.array_equal(batch.strain, source.batch(jax.random.key(1), 400).strain)
+    assert not np.array_equal(batch.strain, draw(source, jax.random.key(1), 400).strain)
 
 
 def test_signals_and_truths_are_those_of_the_coefficients(source):
-    strain, coefficients = source.batch(KEY, 16), source.bank.batch(KEY, 16)
+    strain, coefficients = draw(source, KEY, 16), draw(source.bank, KEY, 16)
     phase = np.arctan2(coefficients.quadratures[:, 1], coefficients.quadratures[:, 0])
     np.testing.assert_allclose(np.cos(strain.target[:, 3]), np.cos(phase), atol=1e-5)
     np.testing.assert_array_equal(strain.allowed, coefficients.allowed)
 
 
-def value(model, state, batch, *, key=KEY, step=10):
-    return PaperLoss(5, 20, 1)(model, state, batch, key=key, step=jnp.asarray(step))
+def value(model, state, batch, *, step=10):
+    return compiled_value(model, state, batch, jnp.asarray(step))
+
+
+@eqx.filter_jit
+def compiled_value(model, state, batch, step):
+    return PaperLoss(5, 20, 1)(model, state, batch, key=KEY, step=step)
+
+
+@eqx.filter_jit
+def slope_of_loss(model, state, batch):
+    return eqx.filter_value_and_grad(lambda m: compiled_value(m, state, batch, jnp.asarray(10)), has_aux=True)(model)
 
 
 def test_loss_is_finite_with_its_slope_and_one_step_down_the_slope_lowers_it(tiny, batch):
     model, state = tiny
-    loss = eqx.filter_jit(eqx.filter_value_and_grad(lambda m: value(m, state, batch)[0]))
-    before, slope = loss(model)
+    (before, (new, _)), slope = slope_of_loss(model, state, batch)
     leaves = jax.tree.leaves(slope)
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
     # Batch normalisation takes out the bias before it; every kernel must feel the loss.
     assert all(float(jnp.abs(leaf).max()) > 0.0 for leaf in leaves if leaf.ndim == 3)
     size = sum(float((leaf**2).sum()) for leaf in leaves)
     lower = eqx.apply_updates(model, jax.tree.map(lambda g: -0.02 / size * g, slope))
-    assert loss(lower)[0] < before - 0.01
+    assert slope_of_loss(lower, state, batch)[0][0] < before - 0.01
+    # Every batch normalisation has taken notice of the batch.
+    pairs = zip(jax.tree.leaves(new), jax.tree.leaves(state), strict=True)
+    assert not any(np.array_equal(a, b) for a, b in pairs)
 
 
 def test_loss_is_minus_the_bound_in_the_unit_cube(tiny, batch):
@@ -171,13 +190,11 @@ def test_events_below_the_cut_do_not_count(tiny, batch):
     assert float(value(model, state, cut)[0]) != float(value(model, state, batch)[0])
 
 
-def test_batch_statistics_move_in_training_only(tiny, batch):
+def test_batch_statistics_rest_in_inference(tiny, batch):
     model, state = tiny
-    moved = jax.tree.leaves(value(model, state, batch)[1][0])
-    still = jax.tree.leaves(value(eqx.nn.inference_mode(model), state, batch)[1][0])
-    old = jax.tree.leaves(state)
-    assert not any(np.array_equal(a, b) for a, b in zip(moved, old, strict=True))
-    assert all(np.array_equal(a, b) for a, b in zip(still, old, strict=True))
+    new = value(eqx.nn.inference_mode(model), state, batch)[1][0]
+    pairs = zip(jax.tree.leaves(new), jax.tree.leaves(state), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
 
 
 def test_training_lowers_the_loss(trained):
@@ -190,15 +207,17 @@ def test_training_lowers_the_loss(trained):
 
 def test_samples_lie_in_the_prior_and_repeat_with_their_seed(trained, small_problem):
     event = simulate_event(small_problem, seed=5)
-    posterior = infer(event, estimator="paper", samples=2500, weights=trained[1], seed=1)
+    # More than are drawn at once, and not a multiple of it.
+    posterior = infer(event, estimator="paper", samples=1500, weights=trained[1], seed=1)
     assert posterior.estimator == "paper"
-    assert posterior.samples.shape == (2500, 4)
+    assert posterior.samples.shape == (1500, 4)
     assert posterior.log_weights is None
     assert posterior.log_density is None
     assert any("no density" in text for text in posterior.warnings)
     for item in posterior.parameters:
         assert item.minimum <= posterior[item.name].min() < posterior[item.name].max() <= item.maximum
-    again = infer(event, estimator="paper", samples=2500, weights=trained[1], seed=1)
+    assert posterior.metadata["outside_prior"] == 0.0
+    again = infer(event, estimator="paper", samples=1500, weights=trained[1], seed=1)
     np.testing.assert_array_equal(again.samples, posterior.samples)
 
 
@@ -206,18 +225,10 @@ def test_saved_weights_carry_the_running_averages(trained, small_problem):
     event = simulate_event(small_problem, seed=5)
     strain = np.asarray(event.whitened, np.float32)
     model = eqx.nn.inference_mode(trained[0].model)
-    target = model.sample(strain, trained[0].state, samples=300, key=jax.random.key(1))
+    target = model.sample(strain, trained[0].state, samples=1500, key=jax.random.key(1))
     expected = to_parameters(np.asarray(target), event.analysis.model)
-    found = infer(event, estimator="paper", samples=300, weights=trained[1], seed=1)
+    found = infer(event, estimator="paper", samples=1500, weights=trained[1], seed=1)
     np.testing.assert_array_equal(found.samples, expected)
-
-
-def test_a_cut_of_the_prior_holds_for_the_samples(trained, small_problem):
-    event = simulate_event(small_problem, seed=5)
-    found = infer(event, estimator="paper", samples=300, weights=trained[1])
-    # Without a cut nothing is lost; the exact answer is at hand to measure the distance to.
-    assert found.metadata["outside_prior"] == 0.0
-    assert found.parameters == exact_posterior(event.analysis, event.whitened, samples=300).parameters
 
 
 def test_there_are_no_packaged_weights(small_problem):
@@ -225,8 +236,9 @@ def test_there_are_no_packaged_weights(small_problem):
         infer(simulate_event(small_problem, seed=5), estimator="paper")
 
 
-def test_parameters_come_in_the_order_and_units_of_the_model(kerr_analysis):
+def test_parameters_come_in_the_order_and_units_of_the_model():
+    model = RingdownModel.build(ModelSettings(), PriorSettings())
     target = np.array([[0.0, 1.0, 0.5, 0.25, -1.0, 7.0]], np.float32)
-    theta = to_parameters(target, kerr_analysis.model)[0]
+    theta = to_parameters(target, model)[0]
     expected = [20.0, 0.99, 5.05e-21, 2 * math.pi - 1.0, 2.575e-21, 7.0 - 2 * math.pi]
     np.testing.assert_allclose(theta, expected, rtol=1e-6)
