@@ -212,7 +212,7 @@ def check(
         store=store,
         chunk=_CHUNK,
         workers=1,
-        identity=str(work),
+        identity=f"{work} {'' if estimator == 'exact' else load_weights(estimator, weights).sha256}",
         description=f"check {estimator}",
         quiet=quiet,
     )

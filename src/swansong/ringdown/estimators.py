@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -16,8 +17,9 @@ from swansong.inference.posterior import Posterior, Seconds
 from swansong.ringdown.analysis import Analysis, Limits
 from swansong.ringdown.autoencoder import CompactAutoencoder
 from swansong.ringdown.coordinates import RemnantChart
+from swansong.ringdown.draws import Draws, assemble, weighted_posterior
 from swansong.ringdown.events import Event
-from swansong.ringdown.exact import Draws, assemble, exact_posterior, weighted_posterior
+from swansong.ringdown.exact import exact_posterior
 from swansong.ringdown.fields import EventFields
 from swansong.ringdown.flow import RemnantFlow
 from swansong.ringdown.paper import to_parameters
@@ -87,15 +89,7 @@ def _amortised(event: Event, trained: TrainedNetwork, *, samples: int, seed: int
     coefficients = np.asarray(network.trunk.features.project(event.whitened), np.float32)
     fields = analysis.fields.event(analysis.coefficients(event.whitened))
     prepared = time.perf_counter()
-    draws = _draw(
-        network,
-        coefficients,
-        fields,
-        analysis.chart,
-        jax.random.key(seed),
-        samples,
-        analysis.limits,
-    )
+    draws = _draw(network, coefficients, fields, analysis.chart, jax.random.key(seed), samples, analysis.limits)
     name = trained.recipe.estimator
     facts: dict[str, object] = {"weights_sha256": trained.sha256}
     seconds = (prepared - began, prepared)
@@ -108,7 +102,8 @@ def _amortised(event: Event, trained: TrainedNetwork, *, samples: int, seed: int
     return Posterior(
         analysis.model.parameters,
         weighted.samples[inside],
-        log_density=weighted.log_density[inside] if weighted.log_density is not None else None,
+        # Behind a latent the density of a draw alone is not known.
+        log_density=np.asarray(weighted.log_density)[inside] if isinstance(network, RemnantFlow) else None,
         system="ringdown",
         estimator=name,
         seconds=Seconds(prepare=weighted.seconds.prepare, sample=weighted.seconds.sample),
@@ -154,7 +149,6 @@ def _published(event: Event, trained: TrainedNetwork, *, samples: int, seed: int
     )
 
 
-@eqx.filter_jit
 def _draw(
     network: RemnantFlow | CompactAutoencoder,
     coefficients: Float[ArrayLike, "rank"],
@@ -167,12 +161,24 @@ def _draw(
     """Draws of a network for one event, completed by the analytic law of amplitudes and phases."""
     if isinstance(network, RemnantFlow):
         place_key, normal_key = jax.random.split(key)
-        place, log_place = network.sample(coefficients, chart, samples=samples, key=place_key)
+        place, log_place = _sample(network, coefficients, chart, samples, place_key)
         normal = jax.random.normal(normal_key, (samples, event.quadratures))
         return assemble(event, chart, place, log_place, normal, limits)
-    latent = network.sample(coefficients, chart, samples=samples, key=key)
+    latent = _sample(network, coefficients, chart, samples, key)
     log_place = latent.log_place + latent.log_latent
     return assemble(event, chart, latent.place, log_place, latent.normal, limits, latent.log_normal)
+
+
+@eqx.filter_jit
+def _sample(
+    network: RemnantFlow | CompactAutoencoder,
+    coefficients: Float[ArrayLike, "rank"],
+    chart: RemnantChart,
+    samples: int,
+    key: Key,
+) -> Any:
+    """A network's own draws, compiled once for any event."""
+    return network.sample(coefficients, chart, samples=samples, key=key)
 
 
 def check_domain(event: Event, trained: TrainedNetwork, *, reweight: bool) -> tuple[str, ...]:
@@ -221,10 +227,12 @@ def check_domain(event: Event, trained: TrainedNetwork, *, reweight: bool) -> tu
             "only the importance weights make the answer right, so look at the efficiency"
         )
     power = float(np.linalg.norm(event.analysis.coefficients(event.whitened)))
+    # Noise alone has a squared norm of about the rank.
+    snr = float(np.sqrt(max(power**2 - analysis.basis.shape[1], 0.0)))
     loudest = float(trained.recipe.prior.amplitude[1] / 1e-21) * _loudness(analysis)
-    if power > _LOUDEST * loudest:
+    if snr > _LOUDEST * loudest + _IMPLAUSIBLE:
         raise DomainError(
-            f"the data have a signal-to-noise ratio of {power:.0f}, above the {loudest:.0f} of the loudest signal "
+            f"the data have a signal-to-noise ratio of {snr:.0f}, above the {loudest:.0f} of the loudest signal "
             f"`{name}` was trained on; use `--estimator exact` with a wider prior"
         )
     outside = float((event.whitened**2).sum()) - power**2

@@ -8,7 +8,6 @@ samples follow the posterior exactly, and give the evidence.
 
 import functools
 import time
-from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -16,38 +15,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from swansong.core.types import Array, Float, Key
-from swansong.inference.importance import importance_weights
-from swansong.inference.posterior import Posterior, Seconds
+from swansong.inference.posterior import Posterior
 from swansong.ringdown.analysis import Analysis, Limits
 from swansong.ringdown.coordinates import RemnantChart
+from swansong.ringdown.draws import assemble, gaussians, weighted_posterior
 from swansong.ringdown.fields import EventFields
-from swansong.ringdown.model import AMPLITUDE_UNIT
-from swansong.ringdown.quadratures import (
-    Elimination,
-    amplitudes_and_phases,
-    eliminate,
-    from_normal,
-    log_weight_of_amplitudes,
-)
+from swansong.ringdown.quadratures import Elimination, log_weight_of_amplitudes
 
 GRID = (128, 64)
 """Cells in (u, v) of each zooming grid."""
 
 _DEPTHS = (60.0, 25.0)  # nats below the peak that a grid keeps for the next
-
-
-class Draws(NamedTuple):
-    """Samples of a proposal with all that weights need.
-
-    Attributes:
-        theta: Parameters (n, parameters); amplitudes in strain.
-        log_proposal: ln of the proposal's density in unit-cube coordinates, (n,).
-        log_ratio: ln of the likelihood ratio to noise, -inf outside the prior, (n,).
-    """
-
-    theta: Float[Array, "n parameters"]
-    log_proposal: Float[Array, "n"]
-    log_ratio: Float[Array, "n"]
 
 
 def exact_posterior(
@@ -72,181 +50,86 @@ def exact_posterior(
     began = time.perf_counter()
     event = analysis.fields.event(analysis.coefficients(whitened))
     prepared = time.perf_counter()
-    draws = _draw(
-        event,
-        analysis.chart,
-        jax.random.key(seed),
-        samples,
-        analysis.limits,
-    )
+    place_key, normal_key = jax.random.split(jax.random.key(seed))
+    place, log_place = propose(event, analysis.chart, analysis.limits, samples=samples, key=place_key)
+    normal = jax.random.normal(normal_key, (samples, event.quadratures))
+    draws = assemble(event, analysis.chart, place, log_place, normal, analysis.limits)
     return weighted_posterior(
         analysis, whitened, draws, estimator="exact", seconds=(prepared - began, prepared), seed=seed
     )
 
 
-def weighted_posterior(
-    analysis: Analysis,
-    whitened: Float[np.ndarray, "detectors n"],
-    draws: Draws,
-    *,
-    estimator: str,
-    seconds: tuple[float, float],
-    seed: int,
-    warnings: tuple[str, ...] = (),
-    facts: dict[str, object] | None = None,
-) -> Posterior:
-    """Turn draws of any proposal into a weighted posterior.
-
-    Args:
-        analysis: The prepared problem.
-        whitened: Whitened data.
-        draws: The proposal's samples.
-        estimator: Name of what drew them.
-        seconds: Duration of the preparation, and `time.perf_counter()` when drawing began.
-        seed: Seed of the draws.
-        warnings: What the estimator has to say.
-        facts: Further metadata.
-
-    Returns:
-        The posterior.
-    """
-    theta, log_proposal, log_ratio = (np.asarray(part) for part in draws)
-    share, share_error = analysis.prior_share
-    weights = importance_weights(log_ratio - np.log(share), log_proposal)
-    sampled = time.perf_counter() - seconds[1]
-    noise = analysis.log_noise_evidence(whitened)
-    widths = np.array([item.maximum - item.minimum for item in analysis.model.parameters])
-    return Posterior(
-        analysis.model.parameters,
-        theta,
-        log_weights=weights.log_weights,
-        log_density=log_proposal - np.log(widths).sum(),
-        log_evidence=weights.log_evidence + noise,
-        log_evidence_error=float(np.hypot(weights.log_evidence_error, share_error / share)),
-        system="ringdown",
-        estimator=estimator,
-        seconds=Seconds(prepare=seconds[0], sample=sampled),
-        warnings=warnings + tuple(weights.warnings),
-        metadata={
-            "log_bayes_factor": weights.log_evidence,
-            "log_noise_evidence": noise,
-            "seed": seed,
-            "modes": [mode.label for mode in analysis.model.modes.modes],
-            "minimum_snr": analysis.model.settings.minimum_snr,
-            "analysis": analysis.fingerprint,
-            **(facts or {}),
-        },
-    )
-
-
-def log_marginal(
-    event: EventFields,
-    chart: RemnantChart,
-    u: Float[Array, "points"],
-    v: Float[Array, "points"],
-    limits: Limits,
-) -> Float[Array, "points"]:
-    """Log of the likelihood times density of (u, v), amplitudes and phases integrated out, wherever (u, v) is."""
-    gram, linear = event(u, v)
-    split = jax.vmap(eliminate)(gram, linear)
-    weight = jax.vmap(log_weight_of_amplitudes, in_axes=(0, None))(split, limits.amplitude)
-    return split.log_normal + weight + chart.log_jacobian(u, v)
-
-
-@eqx.filter_jit
-def _draw(event: EventFields, chart: RemnantChart, key: Key, samples: int, limits: Limits) -> Draws:
-    """Zoom, draw remnants from the last grid, then amplitudes and phases."""
-    key_cell, key_place, key_normal = jax.random.split(key, 3)
-    low_v, high_v = chart.v_bounds
-    low, high = chart.u_bounds(jnp.linspace(low_v, high_v, 64))
-    box = jnp.array([low.min(), high.max(), low_v, high_v])
-
-    def zoom(box: Array, depth: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-        density, step, origin = _tabulate(event, chart, box, GRID, limits)
-        return _shrink(density, box, step, depth), (density, step, origin)
-
-    # A scan over the levels, so that the grid is compiled once; the last one's box is not used.
-    tables = jax.lax.scan(zoom, box, jnp.array([*_DEPTHS, 0.0]))[1]
-    density, step, origin = (table[-1] for table in tables)
-    weights = jax.nn.softmax(density.ravel())
-    flat = jax.random.choice(key_cell, weights.size, (samples,), p=weights)
-    cell = jnp.stack(jnp.unravel_index(flat, density.shape), axis=1)
-    place = origin + step * (cell + jax.random.uniform(key_place, (samples, 2)) - 0.5)
-    u, v = place[:, 0], place[:, 1]
-    log_cell = jnp.log(weights[flat]) - jnp.log(step[0] * step[1])
-    normal = jax.random.normal(key_normal, (samples, event.quadratures))
-    return assemble(event, chart, (u, v), log_cell, normal, limits)
-
-
-def assemble(
-    event: EventFields,
-    chart: RemnantChart,
-    place: tuple[Float[Array, "n"], Float[Array, "n"]],
-    log_place: Float[Array, "n"],
-    normal: Float[Array, "n q"],
-    limits: Limits,
-    log_normal: Float[Array, "n"] | None = None,
-) -> Draws:
-    """Complete remnants to full parameter vectors with densities and likelihoods.
+def propose(
+    event: EventFields, chart: RemnantChart, limits: Limits, *, samples: int, key: Key
+) -> tuple[tuple[Float[Array, "n"], Float[Array, "n"]], Float[Array, "n"]]:
+    """Draw remnants from a grid of their marginal posterior that zooms in on its mass.
 
     Args:
         event: Fields of the event.
         chart: Coordinates of the remnant.
-        place: u and v, (n,) each.
-        log_place: ln of their density in (u, v).
-        normal: Normal coordinates of the quadratures, (n, 2 modes).
         limits: Limits of the prior.
-        log_normal: ln of the density of `normal`; standard normal if None.
+        samples: Number of draws.
+        key: Random key.
 
     Returns:
-        The draws.
+        u and v, and the log of their density.
     """
-    u, v = place
-    bounds = limits.amplitude
-    gram, linear = event(u, v)
-    split = jax.vmap(eliminate)(gram, linear)
-    quadratures, log_det = jax.vmap(from_normal, in_axes=(0, 0, None))(split, normal, limits.amplitude)
-    amplitude, phase = jax.vmap(amplitudes_and_phases)(quadratures)
-    mass, spin = chart.remnant(u, v)
-    if log_normal is None:
-        log_normal = jax.scipy.stats.norm.logpdf(normal).sum(axis=1)
-    modes = amplitude.shape[1]
-    log_volume = jnp.log(chart.mass_bounds[1] - chart.mass_bounds[0]) + jnp.log(
-        chart.spin_bounds[1] - chart.spin_bounds[0]
-    )
-    log_volume += modes * jnp.log((bounds[1] - bounds[0]) * 2.0 * jnp.pi)
-    log_proposal = log_place - chart.log_jacobian(u, v) + log_normal + log_det + log_volume
-    power = jnp.einsum("nq,nqp,np->n", quadratures, gram, quadratures)
-    log_ratio = (linear * quadratures).sum(axis=1) - 0.5 * power
-    allowed = chart.inside(u, v) & (power >= limits.snr**2)
-    # Rounding may carry an amplitude past its bound by a part in 1e12; further out means not in the prior.
-    inside = jnp.clip(amplitude, *bounds)
-    allowed &= (jnp.abs(amplitude - inside) <= 1e-9 * amplitude).all(axis=1)
-    pairs = jnp.stack([inside * AMPLITUDE_UNIT, phase], axis=-1).reshape(len(u), -1)
-    theta = jnp.concatenate([mass[:, None], spin[:, None], pairs], axis=1)
-    return Draws(theta, log_proposal, jnp.where(allowed, log_ratio, -jnp.inf))
+    box = _whole(chart)
+    for depth in (*_DEPTHS, 0.0):
+        u, v = _centres(box)
+        law = gaussians(event, (u, v))
+        density = _log_marginal(law.split, chart, u, v, box, limits)
+        if depth:
+            box = _shrink(density, box, depth)
+    return _draw_cells(density, box, samples, key)
 
 
-def _tabulate(
-    event: EventFields, chart: RemnantChart, box: Float[Array, "4"], shape: tuple[int, int], limits: Limits
-) -> tuple[Float[Array, "nu nv"], Float[Array, "2"], Float[Array, "2"]]:
-    """The marginal at the centres of a grid of cells, with the grid's step and first centre."""
-    step = jnp.stack([(box[1] - box[0]) / shape[0], (box[3] - box[2]) / shape[1]])
-    origin = jnp.stack([box[0], box[2]]) + 0.5 * step
-    u, v = jnp.meshgrid(
-        origin[0] + step[0] * jnp.arange(shape[0]), origin[1] + step[1] * jnp.arange(shape[1]), indexing="ij"
-    )
-    value = log_marginal(event, chart, u.ravel(), v.ravel(), limits)
+@eqx.filter_jit
+def _whole(chart: RemnantChart) -> Float[Array, "4"]:
+    """The box (least u, most u, least v, most v) around the whole prior."""
+    low_v, high_v = chart.v_bounds
+    low, high = chart.u_bounds(jnp.linspace(low_v, high_v, 64))
+    return jnp.array([low.min(), high.max(), low_v, high_v])
+
+
+def _steps(box: Float[Array, "4"]) -> tuple[Float[Array, "2"], Float[Array, "2"]]:
+    """Size of a cell of the grid over a box, and the centre of the first."""
+    step = jnp.stack([(box[1] - box[0]) / GRID[0], (box[3] - box[2]) / GRID[1]])
+    return step, jnp.stack([box[0], box[2]]) + 0.5 * step
+
+
+@eqx.filter_jit
+def _centres(box: Float[Array, "4"]) -> tuple[Float[Array, "cells"], Float[Array, "cells"]]:
+    """U and v at the centres of all cells."""
+    step, origin = _steps(box)
+    axes = (origin[axis] + step[axis] * jnp.arange(GRID[axis]) for axis in (0, 1))
+    u, v = jnp.meshgrid(*axes, indexing="ij")
+    return u.ravel(), v.ravel()
+
+
+@eqx.filter_jit
+def _log_marginal(
+    split: Elimination,
+    chart: RemnantChart,
+    u: Float[Array, "cells"],
+    v: Float[Array, "cells"],
+    box: Float[Array, "4"],
+    limits: Limits,
+) -> Float[Array, "nu nv"]:
+    """Log of the posterior of (u, v) on the grid, amplitudes and phases integrated out, not normalised."""
+    weight = jax.vmap(log_weight_of_amplitudes, in_axes=(0, None))(split, limits.amplitude)
+    value = split.log_normal + weight + chart.log_jacobian(u, v)
     # A cell counts as soon as one of its corners is inside: the prior's edge is curved.
+    step, _ = _steps(box)
     corners = [(u + i * step[0], v + j * step[1]) for i in (-0.5, 0.5) for j in (-0.499, 0.499)]
     inside = functools.reduce(jnp.logical_or, [chart.inside(*corner) for corner in corners])
-    return jnp.where(inside, value.reshape(shape), -jnp.inf), step, origin
+    return jnp.where(inside, value, -jnp.inf).reshape(GRID)
 
 
-def _shrink(
-    density: Float[Array, "nu nv"], box: Float[Array, "4"], step: Float[Array, "2"], depth: Float[Array, ""]
-) -> Float[Array, "4"]:
+@eqx.filter_jit
+def _shrink(density: Float[Array, "nu nv"], box: Float[Array, "4"], depth: float) -> Float[Array, "4"]:
     """The box around all cells less than `depth` below the peak, one cell wider on each side."""
+    step, _ = _steps(box)
     keep = density > density.max() - depth
     edges = []
     for axis in (0, 1):
@@ -257,4 +140,16 @@ def _shrink(
     return jnp.stack(edges)
 
 
-__all__ = ["Draws", "Elimination", "assemble", "exact_posterior", "log_marginal", "weighted_posterior"]
+@eqx.filter_jit
+def _draw_cells(
+    density: Float[Array, "nu nv"], box: Float[Array, "4"], samples: int, key: Key
+) -> tuple[tuple[Float[Array, "n"], Float[Array, "n"]], Float[Array, "n"]]:
+    """Draw cells by their weight and places uniformly inside them."""
+    cell_key, place_key = jax.random.split(key)
+    step, origin = _steps(box)
+    weights = jax.nn.softmax(density.ravel())
+    flat = jax.random.choice(cell_key, weights.size, (samples,), p=weights)
+    cell = jnp.unravel_index(flat, density.shape)
+    shift = jax.random.uniform(place_key, (2, samples), minval=-0.5, maxval=0.5)
+    u, v = (origin[axis] + step[axis] * (cell[axis] + shift[axis]) for axis in (0, 1))
+    return (u, v), jnp.log(weights[flat]) - jnp.log(step[0] * step[1])

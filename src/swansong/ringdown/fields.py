@@ -7,7 +7,6 @@ B-splines along u, where posteriors are narrow, and Lagrange polynomials along v
 """
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.ndimage import spline_filter1d
@@ -43,6 +42,7 @@ class EventFields(eqx.Module):
         """Number of quadratures q = 2 modes."""
         return self.linear.shape[-1]
 
+    @eqx.filter_jit
     def __call__(
         self, u: Float[Array, "points"], v: Float[Array, "points"]
     ) -> tuple[Float[Array, "points q q"], Float[Array, "points q"]]:
@@ -50,10 +50,9 @@ class EventFields(eqx.Module):
         nu, nv, q = self.linear.shape
         along_u = _bspline(jnp.clip((u - self.origin[0]) / self.step[0], 2.0, nu - 3.001))
         along_v = _lagrange((v - self.origin[1]) / self.step[1], nv)
-        # Two separate reads, closed off from what follows: XLA on a CPU would otherwise read the
-        # taps again for every use of every element.
+        # Two separate reads, compiled apart from what follows: in one piece, XLA on a CPU reads
+        # the taps again for every use of every element.
         gram, linear = _interpolate(self.gram, along_u, along_v), _interpolate(self.linear, along_u, along_v)
-        gram, linear = jax.lax.optimization_barrier((gram, linear))
         return gram.reshape(-1, q, q), linear
 
 
