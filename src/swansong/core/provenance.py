@@ -1,6 +1,7 @@
 """Who made a result, from what and with what: the record that every product carries."""
 
 import dataclasses
+import functools
 import operator
 import platform
 import sys
@@ -86,6 +87,7 @@ class Provenance:
         return cls(**record)
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"}
     for package in PACKAGES:
@@ -128,7 +130,7 @@ def collect(
     return Provenance(
         configuration=dict(configuration or {}),
         seed=None if seed is None else operator.index(seed),
-        versions=_versions(),
+        versions=dict(_versions()),
         inputs={name: _fingerprint(value) for name, value in (inputs or {}).items()},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,

@@ -20,7 +20,16 @@ from swansong.ringdown.analysis import Analysis, Limits
 from swansong.ringdown.coordinates import RemnantChart
 from swansong.ringdown.fields import EventFields
 from swansong.ringdown.model import AMPLITUDE_UNIT
-from swansong.ringdown.quadratures import Elimination, amplitudes_and_phases, eliminate, from_normal
+from swansong.ringdown.quadratures import (
+    AngleTable,
+    Elimination,
+    Polar,
+    amplitudes_and_phases,
+    angle_table,
+    draw_mode,
+    eliminate,
+    polar_of,
+)
 
 
 class Draws(NamedTuple):
@@ -102,12 +111,45 @@ def gaussians(event: EventFields, place: tuple[Float[Array, "n"], Float[Array, "
     return Gaussians(gram, linear, _eliminate(gram, linear))
 
 
-@eqx.filter_jit
 def _quadratures(
     split: Elimination, normal: Float[Array, "n q"], limits: Limits
 ) -> tuple[Float[Array, "n q"], Float[Array, "n"]]:
-    """Quadratures of each draw from its normal coordinates, with the log Jacobian."""
-    return jax.vmap(from_normal, in_axes=(0, 0, None))(split, normal, limits.amplitude)
+    """`from_normal` for many draws, mode by mode in compiled stages."""
+    normal = _sort(split, normal)
+    later, log_det = jnp.zeros((len(normal), 0)), jnp.zeros(len(normal))
+    for index in range(len(split.precision) - 1, -1, -1):
+        polar, table = _tables(split, index, later, limits)
+        pair, log_slope = _draw_mode(polar, table, normal[:, 2 * index : 2 * index + 2])
+        later, log_det = jnp.concatenate([pair, later], axis=1), log_det + log_slope
+    return _restore(split, later), log_det
+
+
+@eqx.filter_jit
+def _sort(split: Elimination, normal: Float[Array, "n q"]) -> Float[Array, "n q"]:
+    return jax.vmap(lambda part, row: part.sort(row))(split, normal)
+
+
+@eqx.filter_jit
+def _restore(split: Elimination, rows: Float[Array, "n q"]) -> Float[Array, "n q"]:
+    return jax.vmap(lambda part, row: part.restore(row))(split, rows)
+
+
+@eqx.filter_jit
+def _tables(split: Elimination, index: int, later: Float[Array, "n later"], limits: Limits) -> tuple[Polar, AngleTable]:
+    """Conditional of one mode, with the table of its angle, for every draw."""
+
+    def one(split: Elimination, later: Float[Array, "later"]) -> tuple[Polar, AngleTable]:
+        polar = polar_of(split, index, later, limits.amplitude)
+        return polar, angle_table(polar)
+
+    return jax.vmap(one)(split, later)
+
+
+@eqx.filter_jit
+def _draw_mode(
+    polar: Polar, table: AngleTable, normal: Float[Array, "n 2"]
+) -> tuple[Float[Array, "n 2"], Float[Array, "n"]]:
+    return jax.vmap(draw_mode)(polar, table, normal)
 
 
 @eqx.filter_jit

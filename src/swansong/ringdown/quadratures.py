@@ -30,7 +30,7 @@ from swansong.ringdown.truncated import log_interval, normal_to_truncated, trunc
 
 Bounds = tuple[float | Array, float | Array]
 
-KNOTS = 48
+KNOTS = 32
 """Points of the table of p(t)."""
 
 _STEP = 2.0 * math.pi / (KNOTS - 1)
@@ -319,18 +319,24 @@ def from_normal(
     later, log_det = jnp.zeros((0,)), jnp.zeros(())
     for index in range(len(split.precision) - 1, -1, -1):
         polar = polar_of(split, index, later, bounds)
-        angle, radius = coordinates[2 * index], coordinates[2 * index + 1]
-        table = angle_table(polar)
-        t = unit_to_angle(table, ndtr(angle))
-        _, log_density = angle_to_unit(table, t)
-        mean, low, high = polar.radii(Turn.by(t))
-        offset, log_slope = normal_to_truncated(radius, low - mean, high - mean)
-        r = mean + offset
-        pair = polar.cartesian(Turn.by(t), r)
-        later = jnp.concatenate([pair, later])
-        log_det += log_density + 0.5 * angle**2 + _LOG_ROOT_TWO_PI + log_slope
-        log_det += jnp.log(jnp.sqrt(pair @ pair)) + polar.log_root - jnp.log(r)
+        pair, log_slope = draw_mode(polar, angle_table(polar), coordinates[2 * index : 2 * index + 2])
+        later, log_det = jnp.concatenate([pair, later]), log_det + log_slope
     return split.restore(later), log_det
+
+
+def draw_mode(
+    polar: Polar, table: AngleTable, coordinates: Float[Array, "2"]
+) -> tuple[Float[Array, "2"], Float[Array, ""]]:
+    """One mode's quadratures from its two normal coordinates, with ln |d coordinates / d(A, phi)|."""
+    angle, radius = coordinates
+    t = unit_to_angle(table, ndtr(angle))
+    _, log_density = angle_to_unit(table, t)
+    mean, low, high = polar.radii(Turn.by(t))
+    offset, log_slope = normal_to_truncated(radius, low - mean, high - mean)
+    r = mean + offset
+    pair = polar.cartesian(Turn.by(t), r)
+    log_det = log_density + 0.5 * angle**2 + _LOG_ROOT_TWO_PI + log_slope
+    return pair, log_det + jnp.log(jnp.sqrt(pair @ pair)) + polar.log_root - jnp.log(r)
 
 
 def log_weight_of_amplitudes(split: Elimination, bounds: Bounds) -> Float[Array, ""]:
