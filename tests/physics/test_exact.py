@@ -239,10 +239,6 @@ def test_many_injections_are_sampled_efficiently_and_covered(kerr_analysis):
     assert 0.35 < ranks.mean() < 0.65
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an amplitude cut by its largest value: later modes and the remnant are drawn as if it were not cut",
-)
 def test_an_amplitude_at_its_upper_bound_is_sampled_efficiently(kerr_analysis):
     truth = np.array([85.1183, 0.495679, 9.84623e-21, 5.388842, 3.96595e-21, 3.830908])
     answer = exact_posterior(kerr_analysis, kerr_analysis.simulate(truth, seed=67), samples=SAMPLES, seed=17)
