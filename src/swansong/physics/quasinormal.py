@@ -2,7 +2,8 @@
 
 The exact frequencies come from a table of Chebyshev series in ``sqrt(1 - chi)`` that
 ships with the package (built once with the ``qnm`` package, arXiv:1908.10377, by
-``scripts/make_quasinormal_table.py``). Berti's fits (gr-qc/0512160, table VIII) are
+``scripts/make_quasinormal_table.py``); its error in M w is below 2e-5 for every mode, and below
+1e-12 for the first three aligned ones of each degree. Berti's fits (gr-qc/0512160, table VIII) are
 kept as an option for comparisons with older work; they err by up to 2 % in frequency and
 3 % in damping time.
 
@@ -33,7 +34,7 @@ BERTI_FITS = {
 """Coefficients f1, f2, f3, q1, q2, q3 of gr-qc/0512160."""
 
 
-_TOLERANCE = 2e-6  # of M w; the few modes whose series misses this are not offered
+_TOLERANCE = 1e-4  # of M w; 423, whose branch the table's solver loses, is not offered
 
 
 class Mode(NamedTuple):
