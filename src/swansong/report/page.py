@@ -36,6 +36,7 @@ th, td { padding: .3rem 1.1rem .3rem 0; text-align: left; vertical-align: top; b
 th { font-weight: 600; color: var(--faint); }
 td.number, th.number { text-align: right; }
 td { overflow-wrap: anywhere; }
+td:first-child { overflow-wrap: normal; white-space: nowrap; }
 .warnings { padding: .6rem 1rem; background: var(--note); border-left: 4px solid var(--edge); margin: 1.2rem 0; }
 .warnings ul { margin: .2rem 0; padding-left: 1.1rem; }
 figure { margin: 1.2rem 0; }
