@@ -88,7 +88,7 @@ def simulate(
         InputError: The problem or the folder cannot be used.
     """
     began = time.perf_counter()
-    analysis = simulated_analysis(problem)  # pyright: ignore[reportArgumentType] - frozen, hence hashable
+    analysis = simulated_analysis(problem)
     theta = events.draw_truths(analysis, count, seed=seed)
     provenance = collect(configuration={"problem": as_dict(problem), "count": count}, seed=seed, command=command)
     prepare_output(folder, force=force)

@@ -29,11 +29,10 @@ from swansong.learning.autoencoders import (
 from swansong.learning.networks import MLP
 from swansong.ringdown.bank import Batch
 from swansong.ringdown.coordinates import RemnantChart
-from swansong.ringdown.networks import DataFeatures, DataTrunk, RemnantGaussian
+from swansong.ringdown.networks import GAUSSIAN_NUMBERS, DataFeatures, DataTrunk, RemnantGaussian
 from swansong.ringdown.quadratures import eliminate, to_normal
 from swansong.ringdown.settings import CompactSettings
 
-_GAUSSIAN = 5  # numbers that fix the trunk's correlated normal law
 _EDGE = 1e-6  # the unit interval in float32 ends here
 
 
@@ -104,7 +103,7 @@ class CompactAutoencoder(eqx.Module):
         )
         trunk = DataTrunk.build(
             features,
-            outputs=_GAUSSIAN + settings.features,
+            outputs=GAUSSIAN_NUMBERS + settings.features,
             width=settings.width,
             blocks=settings.blocks,
             key=keys[0],
@@ -115,7 +114,7 @@ class CompactAutoencoder(eqx.Module):
     def condition(self, coefficients: Float[ArrayLike, "rank"]) -> tuple[RemnantGaussian, Float[Array, "features"]]:
         """What the data say: the Gaussian guess and the features."""
         raw = self.trunk(coefficients)
-        return RemnantGaussian.of(raw[:_GAUSSIAN], self.v_bounds, self.u_range), raw[_GAUSSIAN:]
+        return RemnantGaussian.of(raw[:GAUSSIAN_NUMBERS], self.v_bounds, self.u_range), raw[GAUSSIAN_NUMBERS:]
 
     def terms(
         self, event: Batch, *, key: Key, share: Float[Array, ""] | float = 1.0

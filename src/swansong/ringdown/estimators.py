@@ -106,7 +106,7 @@ def _amortised(event: Event, trained: TrainedNetwork, *, samples: int, seed: int
         log_density=np.asarray(weighted.log_density)[inside] if isinstance(network, RemnantFlow) else None,
         system="ringdown",
         estimator=name,
-        seconds=Seconds(prepare=weighted.seconds.prepare, sample=weighted.seconds.sample),
+        seconds=weighted.seconds,
         warnings=warnings,
         metadata={
             **{k: v for k, v in weighted.metadata.items() if k != "log_bayes_factor"},

@@ -8,10 +8,8 @@ from swansong.core.types import Array, ArrayLike, Float, Int, Key
 from swansong.learning.flows import ConditionalFlow, conditional_flow
 from swansong.ringdown.bank import Batch
 from swansong.ringdown.coordinates import RemnantChart
-from swansong.ringdown.networks import DataFeatures, DataTrunk, RemnantGaussian
+from swansong.ringdown.networks import GAUSSIAN_NUMBERS, DataFeatures, DataTrunk, RemnantGaussian
 from swansong.ringdown.settings import FlowSettings
-
-_GAUSSIAN = 5  # numbers that fix the correlated normal law
 
 
 class RemnantFlow(eqx.Module):
@@ -37,7 +35,7 @@ class RemnantFlow(eqx.Module):
         return cls(
             DataTrunk.build(
                 features,
-                outputs=_GAUSSIAN + settings.context,
+                outputs=GAUSSIAN_NUMBERS + settings.context,
                 width=settings.width,
                 blocks=settings.blocks,
                 key=trunk_key,
@@ -59,7 +57,7 @@ class RemnantFlow(eqx.Module):
     def condition(self, coefficients: Float[ArrayLike, "rank"]) -> tuple[RemnantGaussian, Float[Array, "context"]]:
         """What the data say: the Gaussian and the flow's context."""
         raw = self.trunk(coefficients)
-        return RemnantGaussian.of(raw[:_GAUSSIAN], self.v_bounds, self.u_range), raw[_GAUSSIAN:]
+        return RemnantGaussian.of(raw[:GAUSSIAN_NUMBERS], self.v_bounds, self.u_range), raw[GAUSSIAN_NUMBERS:]
 
     def log_prob(
         self, place: Float[Array, "2"], coefficients: Float[Array, "rank"], u_bounds: Float[Array, "2"]

@@ -70,6 +70,10 @@ class DataTrunk(eqx.Module):
         return self.network(self.features(coefficients))
 
 
+GAUSSIAN_NUMBERS = 5
+"""Raw numbers of a network that fix one `RemnantGaussian`."""
+
+
 class RemnantGaussian(eqx.Module):
     """A correlated normal law of (u, v) that respects the prior's curved edge exactly.
 
