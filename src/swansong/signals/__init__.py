@@ -4,6 +4,7 @@ from swansong.signals.detectors import AntennaPattern, Detector, Network, antenn
 from swansong.signals.inner import inner_product, optimal_snr
 from swansong.signals.noise import coloured_noise
 from swansong.signals.sidereal import greenwich_sidereal_time, leap_seconds
+from swansong.signals.skymap import SkyMap, read_sky_map, sky_map, write_samples_table
 from swansong.signals.spectra import Spectrum, design_spectrum, load_spectrum, spectrum_names
 from swansong.signals.strain import Cut, Quality, Strain, check_network, require_rate
 from swansong.signals.strain_files import read_strain
@@ -16,6 +17,7 @@ __all__ = [
     "Detector",
     "Network",
     "Quality",
+    "SkyMap",
     "Spectrum",
     "Strain",
     "Whitener",
@@ -32,9 +34,12 @@ __all__ = [
     "make_whitener",
     "network",
     "optimal_snr",
+    "read_sky_map",
     "read_strain",
     "require_rate",
+    "sky_map",
     "spectrum_names",
     "time_delay",
     "welch_spectrum",
+    "write_samples_table",
 ]

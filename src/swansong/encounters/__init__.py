@@ -1,0 +1,1 @@
+"""Bursts of gravitational waves from highly eccentric close encounters of black holes."""
