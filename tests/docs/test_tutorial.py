@@ -21,7 +21,7 @@ from swansong.ringdown.bank import make_bank
 from swansong.ringdown.fitting import build, features_of
 from swansong.ringdown.problem import simulated_analysis
 from swansong.ringdown.settings import DataSettings, FlowSettings, Problem, Recipe
-from swansong.ringdown.weights import packaged_weights
+from swansong.learning.packaged import packaged_weights
 
 TUTORIAL = ROOT / "docs" / "tutorials" / "ringdown.md"
 BLOCKS = [block for block in blocks(TUTORIAL) if block.language == "python"]
@@ -68,7 +68,7 @@ class Session:
             return "no public strain; set SWANSONG_DATA to the folder that holds GW150914's files"
         if need == "weights":
             try:
-                packaged_weights("flow")
+                packaged_weights("ringdown", "flow")
             except InputError as error:
                 return str(error)
         return ""

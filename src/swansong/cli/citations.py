@@ -23,6 +23,15 @@ class Citation:
 SOFTWARE = Citation("this package", f"The swansong developers, swansong {__version__}, software, MIT licence")
 """How to cite the package itself."""
 
+_SPLINES = Citation(
+    "spline flows", "Durkan, Bekasov, Murray & Papamakarios 2019, Neural Spline Flows", "arXiv:1906.04032"
+)
+_IMPORTANCE = Citation(
+    "efficiency and evidence by importance weights",
+    "Dax et al. 2023, Neural Importance Sampling for Rapid and Reliable Gravitational-Wave Inference",
+    "arXiv:2210.05686",
+)
+
 PAPERS: dict[str, tuple[Citation, ...]] = {
     "ringdown": (
         Citation(
@@ -47,13 +56,27 @@ PAPERS: dict[str, tuple[Citation, ...]] = {
             "interferometer LISA",
             "arXiv:gr-qc/0512160",
         ),
+        _SPLINES,
+        _IMPORTANCE,
+    ),
+    "encounters": (
         Citation(
-            "spline flows", "Durkan, Bekasov, Murray & Papamakarios 2019, Neural Spline Flows", "arXiv:1906.04032"
+            "problem and published network (HYPERION)",
+            "De Santi, Razzano, Fidecaro, Muccillo, Papalini & Patricelli 2024, Deep learning to detect gravitational "
+            "waves from binary close encounters: fast parameter estimation using normalizing flows",
+            "arXiv:2404.12028",
         ),
         Citation(
-            "efficiency and evidence by importance weights",
-            "Dax et al. 2023, Neural Importance Sampling for Rapid and Reliable Gravitational-Wave Inference",
-            "arXiv:2210.05686",
+            "Effective Fly-by waves",
+            "Loutrel 2019, Analytic Waveforms for Eccentric Gravitational Wave Bursts",
+            "arXiv:1909.02143",
+        ),
+        _SPLINES,
+        _IMPORTANCE,
+        Citation(
+            "sky maps and their files",
+            "Singer & Price 2016, Rapid Bayesian position reconstruction for gravitational-wave transients",
+            "arXiv:1508.03634",
         ),
     ),
 }

@@ -20,7 +20,10 @@ from swansong.core.errors import InputError, RunError
 DONE, WRONG_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 """Exit codes."""
 
-SYSTEMS = {"ringdown": "Measure mass and spin of the black hole that a merger leaves, from its last ringing."}
+SYSTEMS = {
+    "ringdown": "Measure mass and spin of the black hole that a merger leaves, from its last ringing.",
+    "encounters": "Find and measure the bursts of black holes that pass each other closely.",
+}
 """Systems and what they are for; the verbs of each are in `swansong.cli.SYSTEM`, its `app`."""
 
 _HELP = """Black-hole binaries: emulated, searched and inferred, with the accuracy of every answer stated.

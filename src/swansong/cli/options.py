@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Parameter, Token
 
@@ -16,6 +16,9 @@ LARGEST_SEED = 2**32 - 1
 
 FEWEST_SAMPLES = 100
 """Samples below which the ends of a 90 % interval mean nothing."""
+
+FEWEST_INJECTIONS = 8
+"""Injections below which there are no statistics."""
 
 _WITHOUT_VALUE = {"--json", "--quiet", "--force", "--debug"}
 _WITH_VALUE = {"--out"}
@@ -82,6 +85,11 @@ Weights: TypeAlias = Annotated[
 ]
 """A file of trained weights."""
 
+StrainFiles: TypeAlias = Annotated[
+    tuple[str, ...], Parameter(negative="", show_default=False, help="Strain file: H1=FILE (repeatable).")
+]
+"""Texts DETECTOR=FILE."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -116,6 +124,48 @@ class RunOptions(ShowOptions):
             msg = f"`--seed` must lie between 0 and {LARGEST_SEED}, got {self.seed}; give another whole number"
             raise InputError(msg)
 
+    def common(self) -> dict[str, Any]:
+        """What every run is told of these options."""
+        return {"seed": self.seed, "force": self.force, "quiet": self.quiet or self.json}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class InferOptions(RunOptions):
+    """Options of every command that samples the posterior of an event."""
+
+    strain: StrainFiles = ()
+    """Strain files."""
+    reweight: Annotated[bool, Parameter(negative="--no-reweight")] = True
+    """Correct a trained estimator by the exact likelihood."""
+    weights: Weights = None
+    """Trained weights."""
+    samples: Whole = 20_000
+    """Number of samples."""
+
+    def check_sampling(self, *, estimator: str, network: str) -> None:
+        """Refuse what no estimator, or not this one, can do.
+
+        Args:
+            estimator: What draws the samples.
+            network: A trained estimator, for the message.
+
+        Raises:
+            InputError: Seed or samples are out of range, or the exact estimator is given weights or none.
+            FileError: The weights are missing, damaged or of another kind.
+        """
+        self.check()
+        at_least(self.samples, FEWEST_SAMPLES, option="--samples")
+        if estimator == "exact" and not self.reweight:
+            msg = "`--no-reweight` was given, but the exact estimator cannot do without; drop it or choose another one"
+            raise InputError(msg)
+        check_weights(self.weights, estimator=estimator, network=network)
+
+    def sampling(self) -> dict[str, Any]:
+        """What the sampling is told of these options."""
+        names = ("reweight", "weights", "samples")
+        return {**{name: getattr(self, name) for name in names}, **self.common()}
+
 
 def at_least(value: int, minimum: int, *, option: str) -> None:
     """Refuse a count that is too small.
@@ -128,8 +178,13 @@ def at_least(value: int, minimum: int, *, option: str) -> None:
         raise InputError(msg)
 
 
-def check_weights(weights: Path | None, *, estimator: str) -> None:
+def check_weights(weights: Path | None, *, estimator: str, network: str) -> None:
     """Read a weights file for a first time, so that a damaged one is found at once.
+
+    Args:
+        weights: The file, if one was given.
+        estimator: What shall use it.
+        network: A trained estimator, for the message.
 
     Raises:
         InputError: The estimator has no weights.
@@ -138,7 +193,7 @@ def check_weights(weights: Path | None, *, estimator: str) -> None:
     if weights is None:
         return
     if estimator == "exact":
-        msg = "`--weights` was given, but the exact estimator has none; add `--estimator flow` or drop it"
+        msg = f"`--weights` was given, but the exact estimator has none; add `--estimator {network}` or drop it"
         raise InputError(msg)
     read_product(weights, kind="weights")
 

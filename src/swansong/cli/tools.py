@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from swansong.cli.citations import LIBRARIES, PAPERS, SOFTWARE, Citation
 from swansong.cli.options import ShowOptions
 from swansong.cli.output import Result, Screen, present
-from swansong.core.config import as_dict, load
+from swansong.core.config import as_dict, load, read_toml
 from swansong.core.errors import ConfigError, FileError, InputError
 
 if TYPE_CHECKING:
@@ -221,12 +221,15 @@ def _configuration(path: Path) -> ShownConfiguration:
     schemas = {
         what: schema for name in SYSTEMS for what, schema in import_module(f"swansong.cli.{name}").SCHEMAS.items()
     }
+    keys = set(_dotted(read_toml(path)))
+    # The kind that knows most of the keys is the one that is meant, of equals the first.
+    known = {what: len(keys & set(_dotted(as_dict(schema())))) for what, schema in schemas.items()}
     failure: ConfigError | None = None
-    for what, schema in schemas.items():
+    for what in sorted(schemas, key=lambda name: -known[name]):
         try:
-            return ShownConfiguration(path, what, as_dict(load(schema, path)))
+            return ShownConfiguration(path, what, as_dict(load(schemas[what], path)))
         except ConfigError as error:
-            failure = error
+            failure = failure or error
     raise failure or ConfigError(f"`{path}` is no configuration of swansong; `swansong ringdown init` writes one")
 
 

@@ -94,11 +94,20 @@ class CompactFlow(eqx.Module):
         levels: Float[ArrayLike, "levels"],
     ) -> Float[Array, ""]:
         """Log density of coordinates; the arrival time counts from the alignment."""
+        return self.log_prob_many(place[None], coefficients, levels)[0]
+
+    def log_prob_many(
+        self,
+        places: Float[Array, "n d"],
+        coefficients: Float[ArrayLike, "coefficients"],
+        levels: Float[ArrayLike, "levels"],
+    ) -> Float[Array, "n"]:
+        """Log density of many points for one event."""
         mean, factor, context = self.condition(coefficients, levels)
-        step = (place - unwrap(self.centre)) / unwrap(self.spread) - mean
-        normal = jax.scipy.linalg.solve_triangular(factor, step, lower=True)
+        steps = (places - unwrap(self.centre)) / unwrap(self.spread) - mean
+        normal = jax.scipy.linalg.solve_triangular(factor, steps.T, lower=True).T
         log_det = jnp.log(jnp.diagonal(factor)).sum() + jnp.log(unwrap(self.spread)).sum()
-        return self.flow.log_prob(normal, context) - log_det
+        return jax.vmap(lambda one: self.flow.log_prob(one, context))(normal) - log_det
 
     def sample(
         self,

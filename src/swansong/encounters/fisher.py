@@ -2,6 +2,11 @@
 
 The widths hold for loud signals; the prior enters as a Gaussian of its standard deviation,
 so that a direction that the data leave open keeps the width of the prior.
+
+A sequence of bursts depends on the time scale M pbar^(3/2), the eccentricity and the kick
+eta pbar^(-5/2). It measures all three well, a single burst only the first; but masses and
+semi-latus rectum that keep them stay degenerate, with the mass ratio free, until the
+advance of pericentre tells the semi-latus rectum itself.
 """
 
 from dataclasses import dataclass
@@ -51,6 +56,33 @@ def fisher_matrix(
     return jnp.einsum("db,dbi,dbj->ij", weight, jnp.conj(slopes), slopes).real
 
 
+def fisher_covariance(
+    matrix: Float[ArrayLike, "parameters parameters"], *, prior: Float[ArrayLike, "parameters"]
+) -> Float[np.ndarray, "parameters parameters"]:
+    """Covariance of the parameters given data and prior.
+
+    Args:
+        matrix: Fisher matrix.
+        prior: Standard deviation of the prior of each parameter, positive.
+
+    Returns:
+        The covariance, never above that of the prior.
+
+    Raises:
+        InputError: If the matrix is not finite or shapes disagree.
+    """
+    prior = np.asarray(prior, float)
+    matrix = np.asarray(matrix, float)
+    if matrix.shape != 2 * prior.shape or not np.all(np.isfinite(matrix)):
+        raise InputError(
+            f"`fisher_covariance(matrix)` must be finite and of shape {2 * prior.shape}, got shape {matrix.shape}; a "
+            "source whose passages do not all exist gives NaN"
+        )
+    # In units of the prior the sum is well conditioned although the matrix itself is nearly singular.
+    values, vectors = np.linalg.eigh(prior[:, None] * matrix * prior)
+    return prior[:, None] * ((vectors / (1.0 + np.maximum(values, 0.0))) @ vectors.T) * prior
+
+
 def fisher_widths(
     matrix: Float[ArrayLike, "parameters parameters"], *, prior: Float[ArrayLike, "parameters"]
 ) -> Float[np.ndarray, "parameters"]:
@@ -64,18 +96,9 @@ def fisher_widths(
         The widths, never above those of the prior.
 
     Raises:
-        InputError: If the matrix is not finite or shapes disagree.
+        InputError: As `fisher_covariance`.
     """
-    prior = np.asarray(prior, float)
-    matrix = np.asarray(matrix, float)
-    if matrix.shape != 2 * prior.shape or not np.all(np.isfinite(matrix)):
-        raise InputError(
-            f"`fisher_widths(matrix)` must be finite and of shape {2 * prior.shape}, got shape {matrix.shape}; a "
-            "source whose passages do not all exist gives NaN"
-        )
-    # In units of the prior the sum is well conditioned although the matrix itself is nearly singular.
-    values, vectors = np.linalg.eigh(prior[:, None] * matrix * prior)
-    return prior * np.sqrt(np.sum(vectors**2 / (1.0 + np.maximum(values, 0.0)), axis=1))
+    return np.sqrt(np.diag(fisher_covariance(matrix, prior=prior)))
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,8 @@ class RepeatedGain:
         prior: Standard deviations of the prior.
         single: Widths from one burst.
         repeated: Widths from all bursts.
+        single_kick: Relative width of the kick eta pbar^(-5/2) from one burst.
+        repeated_kick: The same from all bursts.
     """
 
     names: tuple[str, ...]
@@ -95,6 +120,8 @@ class RepeatedGain:
     prior: Float[np.ndarray, "parameters"]
     single: Float[np.ndarray, "parameters"]
     repeated: Float[np.ndarray, "parameters"]
+    single_kick: float
+    repeated_kick: float
 
     def factor(self, name: str) -> float:
         """How many times narrower repetition makes one parameter."""
@@ -134,15 +161,27 @@ def repeated_gain(
     prior = prior_widths(single.parameters)
     distance = single.parameters.index("luminosity_distance")
     target = _snr(repeated, np.asarray(theta, float), psd=psd) if snr is None else float(snr)
-    widths = []
+    slope = _kick_slope(single.parameters, np.asarray(theta, float))
+    widths, kicks = [], []
     for templates in (single, repeated):
         source = np.array(theta, float)
         source[distance] *= _snr(templates, source, psd=psd) / target
-        widths.append(fisher_widths(fisher_matrix(templates, source, psd=psd), prior=prior))
-    return RepeatedGain(names=names, snr=target, prior=prior, single=widths[0], repeated=widths[1])
+        covariance = fisher_covariance(fisher_matrix(templates, source, psd=psd), prior=prior)
+        widths.append(np.sqrt(np.diag(covariance)))
+        kicks.append(float(np.sqrt(slope @ covariance @ slope)))
+    return RepeatedGain(names, target, prior, *widths, *kicks)
 
 
 def _snr(templates: Templates, theta: np.ndarray, *, psd: Float[ArrayLike, "detectors bins"]) -> float:
     """Signal-to-noise ratio of one source in the network."""
     strain = np.asarray(eqx.filter_jit(templates)(jnp.asarray(theta)))
     return float(np.sqrt(np.sum(np.abs(strain) ** 2 * 4.0 / (templates.duration * np.asarray(psd)))))
+
+
+def _kick_slope(parameters: Parameters, theta: np.ndarray) -> np.ndarray:
+    """Derivatives of ln(eta pbar^(-5/2))."""
+    mass_ratio, semi_latus_rectum = (parameters.index(name) for name in ("mass_ratio", "semi_latus_rectum"))
+    slope = np.zeros(len(parameters))
+    slope[mass_ratio] = 1.0 / theta[mass_ratio] - 2.0 / (1.0 + theta[mass_ratio])
+    slope[semi_latus_rectum] = -2.5 / theta[semi_latus_rectum]
+    return slope

@@ -89,5 +89,5 @@ def series(times: Float[ArrayLike, "..."], *, timescale: Any, eccentricity: Any)
         The series, zero where the mean anomaly is beyond -pi or pi, as `kepler.series`.
     """
     ell = jnp.clip((1.0 - jnp.asarray(eccentricity, float) ** 2) ** 1.5 * times / timescale, -jnp.pi, jnp.pi)
-    weight = taper(ell)
+    weight = jnp.asarray(taper(ell))
     return Series(*(weight * entry for entry in shapes(ell, eccentricity)))

@@ -51,7 +51,7 @@ class Templates(eqx.Module):
         DataError: If a frequency is not on the grid of the segment.
     """
 
-    frequency: Float[Array, "bins"]
+    frequency: Float[ArrayLike, "bins"] = eqx.field(converter=jnp.asarray)
     parameters: Parameters = eqx.field(static=True)
     network: Network = eqx.field(static=True)
     wave: Any
@@ -78,7 +78,7 @@ class Templates(eqx.Module):
                 "cut the band"
             )
 
-    def __call__(self, theta: Float[Array, "parameters"]) -> Complex[Array, "detectors bins"]:
+    def __call__(self, theta: Float[ArrayLike, "parameters"]) -> Complex[Array, "detectors bins"]:
         """Compute the strain of one source [1/Hz]."""
         values = dict(zip(self.parameters.names, theta, strict=True))
         time, ra, dec, psi = (values.pop(name) for name in _EXTRINSIC)
@@ -165,7 +165,7 @@ class DirectLikelihood(eqx.Module):
         if not (np.all(np.isfinite(psd)) and np.all(np.asarray(psd) > 0.0) and np.all(np.isfinite(data))):
             raise DataError("`DirectLikelihood(data, psd=...)` must be finite and spectra positive; cut the bad bins")
         self.templates = Templates(
-            frequency=jnp.asarray(frequency, float),
+            frequency=frequency,
             parameters=model.parameters,
             network=network,
             wave=wave if wave is not None else Burst(waveform or model.signal.waveform, reaction),

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from swansong.core.errors import ConfigError, InputError
-from swansong.core.types import Array, Float, Int, Key
+from swansong.core.types import Array, ArrayLike, Float, Int, Key
 from swansong.encounters.model import EncounterModel
 from swansong.encounters.settings import DataSettings, Problem
 from swansong.encounters.waveform import polarizations
@@ -29,7 +29,7 @@ from swansong.signals import Spectrum, load_spectrum, network
 
 _TAPER_SHARE = 0.125
 _ROWS_AT_ONCE = 128
-_FEWEST_OF = 2000
+_FEWEST_OF = 1000
 _SCALING_DRAWS = 1 << 16
 
 
@@ -92,7 +92,7 @@ class BandWhitening:
         """Share of all frequencies that lies in the band: variance of unit white noise once it is cut to it."""
         return 2.0 * np.count_nonzero(self.factor[0]) / self.samples
 
-    def whiten(self, strain: Float[Array, "... samples"], *, segment: float) -> Float[Array, "... n"]:
+    def whiten(self, strain: Float[ArrayLike, "... samples"], *, segment: float) -> Float[Array, "... n"]:
         """Whiten strain and cut out its middle.
 
         Args:

@@ -40,7 +40,7 @@ class Points:
     @property
     def dimensions(self) -> int:
         """Number of coordinates: three to five."""
-        return 3 + self.analysis.chart.dimensions
+        return dimensions_of(self.analysis)
 
     def of(self, theta: Float[np.ndarray, "n parameters"]) -> Float[np.ndarray, "n d"]:
         """Coordinates of parameters."""
@@ -142,6 +142,11 @@ class Points:
             found.orientation[:, 2],
         ]
         return np.stack(columns[: len(self.analysis.parameters)], axis=1)
+
+
+def dimensions_of(analysis: Analysis) -> int:
+    """Number of coordinates of an analysis: three to five."""
+    return 3 + analysis.chart.dimensions
 
 
 def _normal(unit: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -7,6 +7,7 @@ without them a sky mode of a few per cent is lost without a sign in the efficien
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.special import logsumexp
@@ -24,10 +25,25 @@ DEFENCE = 0.08
 
 _EXPLORED = 3072
 _ROUND = 2048
-_ROUNDS = 3
+_QUICK = 1024
+_NOWHERE = -1e30
+_MOST_ROUNDS = 6
+_GOOD = 0.35  # efficiency at which adaptation ends
 _LOUD = 25.0  # matched signal-to-noise ratio above which rounds are added
 _COMPONENTS = 8
 _WANTED = 200.0  # effective samples of a tempered fit
+
+
+class Law(Protocol):
+    """A density that can be drawn from."""
+
+    def sample(self, n: int, *, rng: np.random.Generator) -> np.ndarray:
+        """Draw points, (n, d)."""
+        ...
+
+    def log_prob(self, x: np.ndarray) -> np.ndarray:
+        """Log density of points."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,30 +77,40 @@ class Proposal:
     Attributes:
         points: Coordinates.
         scan: The scan.
-        mixture: The fitted mixture; None for scan guesses alone.
+        mixture: A fitted mixture or a network's law; None for scan guesses alone.
         defence: Share of scan guesses.
     """
 
     points: Points
     scan: Scan
-    mixture: StudentMixture | None = None
+    mixture: Law | None = None
     defence: float = DEFENCE
 
     def sample(self, n: int, rng: np.random.Generator) -> Float[np.ndarray, "n d"]:
         """Draw points."""
         guesses = n if self.mixture is None else int(rng.binomial(n, self.defence))
         x = self.points.of_scan(*self.scan.sample(guesses, rng), rng=rng)
+        x[:, 2] -= self._ahead(x)
         if self.mixture is not None:
             x = np.concatenate([x, self.mixture.sample(n - guesses, rng=rng)])
         return x
 
     def log_prob(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
         """Log density of points."""
-        scan = self.scan.log_prob(x[:, 0], self.points.arrival(x), self.points.sky(x)) + np.log(MILLISECOND)
+        arrival = MILLISECOND * (x[:, 2] + self._ahead(x))
+        scan = self.scan.log_prob(x[:, 0], arrival, self.points.sky(x)) + np.log(MILLISECOND)
         scan = scan + norm.logpdf(x[:, 1]) + norm.logpdf(x[:, 3:]).sum(axis=1)
         if self.mixture is None:
             return scan
         return np.logaddexp(np.log(self.defence) + scan, np.log1p(-self.defence) + self.mixture.log_prob(x))
+
+    def _ahead(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"] | float:
+        """Arrival at the scan's reference detector after that at the coordinates' one [ms]."""
+        if self.scan.reference == self.points.reference:
+            return 0.0
+        chart = self.points.analysis.chart
+        delays = chart.delays(chart.positions(self.points.sky(x), np.zeros((len(x), 2)))[:, 0])
+        return (delays[:, self.scan.reference] - delays[:, self.points.reference]) / MILLISECOND
 
 
 def weigh(
@@ -139,13 +165,33 @@ def adapt(correlations: Correlations, *, rng: np.random.Generator) -> tuple[Prop
             "the posterior vanishes at every guess of the scan; the prior's times or distances do not fit the data"
         )
     ratio = np.sqrt(2.0 * max(best, 0.0))
-    rounds = _ROUNDS + 2 * (ratio > _LOUD)
-    for step in range(rounds):
-        mixture = _fit(batches, rng=rng)
-        proposal = Proposal(points, scan, mixture, 0.15 if step + 1 < rounds else DEFENCE)
-        if step + 1 < rounds:
-            batches.append(_draw(proposal, correlations, _ROUND, rng=rng, orientations=_orientations(ratio) // 2))
-    return proposal, float(ratio)
+    orientations = _orientations(ratio)
+    for step in range(_MOST_ROUNDS):
+        proposal = Proposal(points, scan, _fit(batches, rng=rng), 0.15)
+        batches.append(_draw(proposal, correlations, _ROUND, rng=rng, orientations=orientations // 2))
+        if step > 0 and _effective(batches[-1].log_weights) > _GOOD * _ROUND:
+            break
+    return Proposal(points, scan, _fit(batches, rng=rng)), float(ratio)
+
+
+def quick_log_evidence(correlations: Correlations, *, rng: np.random.Generator) -> float:
+    """Rough ln of the evidence over that of noise: the scan, one fit, one round.
+
+    Args:
+        correlations: The event's correlations.
+        rng: Random generator.
+
+    Returns:
+        The estimate; -1e30 where the posterior vanishes at every guess.
+    """
+    scan = Scan.of(correlations)
+    points = Points(correlations.analysis, scan.reference)
+    first = _draw(Proposal(points, scan), correlations, _QUICK, rng=rng, orientations=256)
+    if not np.isfinite(first.log_target).any():
+        return _NOWHERE
+    proposal = Proposal(points, scan, _fit([first], rng=rng), 0.3)
+    second = _draw(proposal, correlations, _QUICK, rng=rng, orientations=256)
+    return float(logsumexp(second.log_weights) - np.log(_QUICK))
 
 
 def final_orientations(ratio: float) -> int:

@@ -73,6 +73,11 @@ class Scan:
         )  # fmt: skip
 
     @property
+    def matched_snr(self) -> float:
+        """Rough matched signal-to-noise ratio: the best of every detector, added in squares."""
+        return math.sqrt(2.0 * max(float(self.maps.max(axis=(1, 2)).sum()), 0.0))
+
+    @property
     def _cell_volume(self) -> float:
         return math.log(self.log_tau[1] / CLOCK)
 

@@ -1,11 +1,11 @@
 """How often signals are found, how often noise is taken for one, and a scan along a strain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
@@ -30,7 +30,7 @@ class _Fractions(NamedTuple):
 
 
 def binomial_interval(
-    found: ArrayLike, trials: ArrayLike, *, probability: float = 0.9
+    found: ArrayLike | float | int, trials: ArrayLike | float | int, *, probability: float = 0.9
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
     """Give the interval of Clopper and Pearson for a fraction: it covers the truth at least as often as it says.
 
@@ -50,10 +50,10 @@ def binomial_interval(
     none, all_found = found <= 0.0, found >= trials
     lower = stats.beta.ppf(tail, np.where(none, 1.0, found), trials - found + 1.0)
     upper = stats.beta.ppf(1.0 - tail, found + 1.0, np.where(all_found, 1.0, trials - found))
-    return np.where(none, 0.0, lower), np.where(all_found, 1.0, upper)
+    return np.asarray(np.where(none, 0.0, lower)), np.asarray(np.where(all_found, 1.0, upper))
 
 
-def _row(values: Shaped[np.ndarray, "..."] | ArrayLike, *, what: str, size: int | None = None) -> np.ndarray:
+def _row(values: ArrayLike, *, what: str, size: int | None = None) -> np.ndarray:
     row = np.asarray(values, dtype=float)
     if row.ndim != 1 or row.size == 0 or (size is not None and row.size != size):
         wanted = "at least one number" if size is None else f"{size} numbers, one for each signal"
@@ -63,13 +63,13 @@ def _row(values: Shaped[np.ndarray, "..."] | ArrayLike, *, what: str, size: int 
     return row
 
 
-def _edges(edges: Sequence[float] | None, snr: np.ndarray, *, what: str) -> np.ndarray:
+def _edges(edges: ArrayLike | None, snr: np.ndarray, *, what: str) -> np.ndarray:
     if edges is None:
         high = float(snr.max())
         return np.linspace(min(0.0, float(snr.min())), high * (1.0 + 1e-9) or 1.0, _BINS + 1)
     checked = np.asarray(edges, dtype=float)
     if checked.ndim != 1 or checked.size < 2 or not (np.diff(checked) > 0.0).all():
-        raise InputError(f"`{what}(edges=...)` must increase, got {list(edges)}; give at least two edges")
+        raise InputError(f"`{what}(edges=...)` must increase, got {edges}; give at least two edges")
     return checked
 
 
@@ -89,10 +89,10 @@ def _probability_axis(axes: Axes) -> None:
 
 @styled
 def detection_figure(
-    snr: Float[np.ndarray, "n"],
-    detected: Mapping[float, Bool[np.ndarray, "n"]],
+    snr: ArrayLike,
+    detected: Mapping[float, ArrayLike],
     *,
-    edges: Sequence[float] | None = None,
+    edges: ArrayLike | None = None,
     probability: float = 0.9,
     title: str = "",
 ) -> Figure:
@@ -144,11 +144,11 @@ def detection_figure(
 
 @styled
 def roc_figure(
-    noise: Float[np.ndarray, "m"],
-    signals: Float[np.ndarray, "n"],
+    noise: ArrayLike,
+    signals: ArrayLike,
     *,
-    snr: Float[np.ndarray, "n"],
-    edges: Sequence[float],
+    snr: ArrayLike,
+    edges: ArrayLike,
     probability: float = 0.9,
     title: str = "",
 ) -> Figure:
@@ -201,10 +201,10 @@ def roc_figure(
 
 @styled
 def scan_figure(
-    times: Float[np.ndarray, "n"],
-    statistic: Float[np.ndarray, "n"],
+    times: ArrayLike,
+    statistic: ArrayLike,
     *,
-    candidates: Float[np.ndarray, "k"] | Sequence[float] = (),
+    candidates: ArrayLike = (),
     thresholds: Mapping[float, float] | None = None,
     label: str = "Detection statistic",
     title: str = "",
@@ -237,8 +237,8 @@ def scan_figure(
     marks = np.asarray(candidates, dtype=float).ravel()
     if marks.size and not ((marks >= times[0]) & (marks <= times[-1])).all():
         raise InputError(
-            f"`scan_figure(candidates=...)` leaves the times from {times[0]:.10g} to {times[-1]:.10g}; give those of this "
-            "scan"
+            f"`scan_figure(candidates=...)` leaves the times from {times[0]:.10g} to {times[-1]:.10g}; give times of "
+            "this scan"
         )
     start = float(np.floor(times[0])) if abs(times[0]) > _GPS_ABOVE else 0.0
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")

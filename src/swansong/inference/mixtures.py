@@ -28,7 +28,7 @@ class StudentMixture:
 
     def log_prob(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
         """Log density of points."""
-        return logsumexp(self._terms(x)[0] + self.log_weights, axis=1)
+        return np.asarray(logsumexp(self._terms(x)[0] + self.log_weights, axis=1))
 
     def sample(self, n: int, *, rng: np.random.Generator) -> Float[np.ndarray, "n d"]:
         """Draw points.

@@ -15,13 +15,15 @@ from matplotlib.figure import Figure
 from swansong.core.errors import FileError
 from swansong.core.files import read_product
 from swansong.core.provenance import Provenance
-from swansong.figures import corner_figure, pp_figure, save_figure, training_figure
+from swansong.figures import corner_figure, pp_figure, save_figure, scan_figure, sky_figure, training_figure
 from swansong.inference.posterior import Posterior
 from swansong.learning.checkpoints import below
 from swansong.learning.history import History
+from swansong.report.bursts import SKY_MAP, decided, derived_table, measured, scan_headline, sky_table, true_direction
 from swansong.report.events import EventRecord
 from swansong.report.page import write_page
 from swansong.report.tables import Table, facts_table, posterior_table
+from swansong.signals.skymap import read_sky_map
 
 PAGE = "report.html"
 """Name of the page in a run folder."""
@@ -86,7 +88,7 @@ def read_run(folder: str | Path) -> RunReport:
     """Read the products of a run folder and prepare its report.
 
     Args:
-        folder: A folder that `infer`, `check`, `train` or `simulate` wrote.
+        folder: A folder that `infer`, `check`, `detect`, `train` or `simulate` wrote.
 
     Returns:
         The report, not yet written.
@@ -119,21 +121,29 @@ def _posterior(path: Path) -> RunReport:
         "time to prepare [s]": posterior.seconds.prepare,
         "time to sample [s]": posterior.seconds.sample,
     }
-    figures = [
-        NamedFigure(
-            "corner",
-            "Posterior: contours hold 50 % and 90 % of the probability"
-            + (", lines mark the injected values" if posterior.truth is not None else ""),
-            corner_figure(posterior),
-        )
-    ]
+    tables = [posterior_table(posterior, title="Parameters, median and 90 % interval"), derived_table(posterior)]
+    shown, left_out = decided(posterior)
+    caption = (
+        "Posterior: contours hold 50 % and 90 % of the probability"
+        + (", lines mark the injected values" if posterior.truth is not None else "")
+        + (f"; not shown, since the prior alone decides them: {', '.join(left_out)}" if left_out else "")
+    )
+    figures = [NamedFigure("corner", caption, corner_figure(posterior, names=shown))]
     event = path.with_name("event.h5")
     if event.is_file():
         caption = "Whitened strain and the 90 % band of the signal in it"
         figures.append(NamedFigure("strain", caption, EventRecord.load(event).figure()))
+    sky = path.with_name(SKY_MAP)
+    if sky.is_file():
+        found = read_sky_map(sky)
+        caption = "Sky map, equatorial coordinates: the contours hold 50 % and 90 % of the probability"
+        figures.append(NamedFigure("sky", caption, sky_figure(found, truth=true_direction(posterior))))
+        tables.append(sky_table(found, posterior))
+    known = measured(posterior)
+    facts |= {name.replace("_", " "): known[name] for name in ("goodness_of_fit", "prior_dominated") if name in known}
     return RunReport(
         title=f"{posterior.system or 'Run'}: posterior, {posterior.estimator} estimator".capitalize(),
-        tables=(posterior_table(posterior, title="Parameters, median and 90 % interval"), facts_table(facts)),
+        tables=(*(table for table in tables if table is not None), facts_table(facts)),
         figures=tuple(figures),
         warnings=posterior.warnings,
         provenance=posterior.provenance,
@@ -150,6 +160,35 @@ def _check(path: Path) -> RunReport:
         title=f"{result.get('system', 'Run')}: check of the {result.get('estimator', '')} estimator".capitalize(),
         tables=(facts_table(result),),
         figures=(NamedFigure("pp", "Fraction of injections below each credible level, with 1-3 sigma bands", figure),),
+        warnings=warnings,
+        provenance=product.provenance,
+    )
+
+
+def _detection(path: Path) -> RunReport:
+    product = read_product(path, kind="detection")
+    result = dict(product.metadata["result"])
+    warnings = tuple(result.pop("warnings", ()))
+    candidates = result.pop("candidates")
+    windows = product.arrays["windows"]
+    # A burst may lie a little before the middle of the first window or after that of the last.
+    marks = np.clip([candidate["gps"] for candidate in candidates], windows[0], windows[-1])
+    figure = scan_figure(windows, product.arrays["statistic"], candidates=marks, label="ln Bayes factor")
+    columns = {
+        "gps": "GPS [s]",
+        "statistic": "ln Bayes factor",
+        "false_alarm_probability": "false-alarm probability",
+        "goodness_of_fit": "goodness of fit, p",
+        "snr": "signal-to-noise",
+    }
+    # Seconds since 1980 have more digits than numbers are shown with.
+    rows = tuple(
+        (f"{candidate['gps']:.4f}", *(candidate[name] for name in columns if name != "gps")) for candidate in candidates
+    )
+    return RunReport(
+        title=f"{result.get('system', 'Run')}: {scan_headline(len(rows), len(windows))}".capitalize(),
+        tables=(*((Table("Candidates", tuple(columns.values()), rows),) if rows else ()), facts_table(result)),
+        figures=(NamedFigure("scan", "Detection statistic along the strain, with the candidates", figure),),
         warnings=warnings,
         provenance=product.provenance,
     )
@@ -195,6 +234,7 @@ def _data_set(path: Path) -> RunReport:
 _READERS: dict[str, Callable[[Path], RunReport]] = {
     "posterior.h5": _posterior,
     "check.h5": _check,
+    "detection.h5": _detection,
     "weights.h5": _training,
     "checkpoint.h5": _training,
     "data_set.h5": _data_set,

@@ -1,7 +1,6 @@
 """How far an estimator can be trusted: calibration, distance to the exact answer, efficiency."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,8 @@ import numpy as np
 
 from swansong.core.errors import InputError
 from swansong.core.types import Float
-from swansong.inference.diagnostics import (
-    Coverage,
-    PPTest,
-    coverage,
-    credible_levels,
-    efficiency_by_snr,
-    js_distance,
-    js_noise_floor,
-    pp_test,
-)
-from swansong.inference.parameters import Parameters
-from swansong.inference.posterior import Posterior
+from swansong.inference.calibration import Calibration, distances, spread_by_name
+from swansong.inference.diagnostics import PPTest, credible_levels, js_noise_floor
 from swansong.inference.simulate import map_tasks
 from swansong.ringdown.autoencoder import CompactAutoencoder
 from swansong.ringdown.bank import Batch
@@ -51,71 +40,37 @@ class CheckResult:
     """Calibration of one estimator over many injections.
 
     Attributes:
-        estimator: The estimator.
-        parameters: Names and units.
-        seed: Seed of the injections.
-        pp: Kolmogorov-Smirnov test of the credible levels.
-        coverage: Share of truths inside central intervals, by nominal share and parameter.
-        snr: Optimal signal-to-noise ratio of each injection.
-        efficiency: Efficiency of the importance weights of each injection.
+        calibration: What the checks of all systems report.
         distance: Jensen-Shannon divergence to the exact posterior, (events, parameters)
             [nats]; NaN for the exact estimator itself.
         log_posterior: ln posterior density of the truth in unit-cube coordinates, (events,).
         bound: For autoencoders the bound that training maximises, (events,); else NaN.
-        seconds: Warm time of each event [s].
-        samples: Samples of each posterior.
-        warnings: What to know about the figures.
     """
 
-    estimator: str
-    parameters: Parameters
-    seed: int
-    pp: PPTest
-    coverage: Mapping[str, Mapping[str, float]]
-    snr: Float[np.ndarray, "events"]
-    efficiency: Float[np.ndarray, "events"]
+    calibration: Calibration
     distance: Float[np.ndarray, "events parameters"]
     log_posterior: Float[np.ndarray, "events"]
     bound: Float[np.ndarray, "events"]
-    seconds: Float[np.ndarray, "events"]
-    samples: int
-    warnings: tuple[str, ...]
 
     @property
     def levels(self) -> Float[np.ndarray, "events parameters"]:
         """Credible levels of the truths."""
-        return self.pp.levels
+        return self.calibration.levels
+
+    @property
+    def pp(self) -> PPTest:
+        """Kolmogorov-Smirnov test of the credible levels."""
+        return self.calibration.pp
 
     def to_json(self) -> dict[str, Any]:
         """The figures under the names that every `check` uses, and what ringdown adds."""
-        names = self.parameters.names
-        report: dict[str, Any] = {
-            "system": "ringdown",
-            "estimator": self.estimator,
-            "injections": len(self.snr),
-            "seed": self.seed,
-            "ks_p": self.pp.ks_p,
-            "ks_p_combined": self.pp.combined_p,
-            "coverage": self.coverage,
-            "efficiency": {
-                "median": float(np.median(self.efficiency)),
-                "by_snr": efficiency_by_snr(self.efficiency, self.snr, edges=SNR_EDGES),
-            },
-            "log_posterior": _mean_and_error(self.log_posterior),
-            "seconds_per_event": float(np.median(self.seconds)),
-            "samples": self.samples,
-            "snr": {
-                "5": float(np.quantile(self.snr, 0.05)),
-                "50": float(np.median(self.snr)),
-                "95": float(np.quantile(self.snr, 0.95)),
-            },
-            "warnings": list(self.warnings),
-        }
-        loud = self.snr > _LOUD
+        base = self.calibration
+        report = base.to_json() | {"log_posterior": _mean_and_error(self.log_posterior)}
         if np.isfinite(self.distance).any():
-            report["js_distance"] = {name: _spread(self.distance[:, i]) for i, name in enumerate(names)}
-            report["js_distance_loud"] = {name: _spread(self.distance[loud, i]) for i, name in enumerate(names)}
-            report["js_noise_floor"] = js_noise_floor(self.samples, self.samples)
+            names, loud = base.parameters.names, base.snr > _LOUD
+            report["js_distance"] = spread_by_name(self.distance, names)
+            report["js_distance_loud"] = spread_by_name(self.distance[loud], names)
+            report["js_noise_floor"] = js_noise_floor(base.samples, base.samples)
         if np.isfinite(self.bound).any():
             report["validation_loss"] = _mean_and_error(-self.bound)
         return report
@@ -216,41 +171,19 @@ def check(
         description=f"check {estimator}",
         quiet=quiet,
     )
-    parameters = simulated_analysis(problem).model.parameters
-    test = pp_test(rows["levels"], parameters.names)
-    shares = coverage(rows["levels"])
-    return CheckResult(
+    calibration = Calibration(
+        system="ringdown",
         estimator=estimator,
-        parameters=parameters,
+        parameters=simulated_analysis(problem).model.parameters,
         seed=seed,
-        pp=test,
-        coverage=coverage_by_name(shares, parameters),
+        levels=rows["levels"],
         snr=rows["snr"],
         efficiency=rows["efficiency"],
-        distance=rows["distance"],
-        log_posterior=rows["log_posterior"],
-        bound=rows["bound"],
         seconds=rows["seconds"],
         samples=samples,
-        warnings=_warnings(test, rows["efficiency"]),
+        edges=SNR_EDGES,
     )
-
-
-def distances(found: Posterior, reference: Posterior) -> Float[np.ndarray, "parameters"]:
-    """Jensen-Shannon divergence of every parameter to a reference [nats]."""
-    values = []
-    for index, item in enumerate(found.parameters):
-        values.append(
-            js_distance(
-                found.samples[:, index],
-                reference.samples[:, index],
-                weights_a=found.weights,
-                weights_b=reference.weights,
-                limits=(item.minimum, item.maximum) if item.periodic else None,
-                periodic=item.periodic,
-            )
-        )
-    return np.array(values)
+    return CheckResult(calibration, rows["distance"], rows["log_posterior"], rows["bound"])
 
 
 def log_posterior_of_truth(
@@ -314,30 +247,6 @@ def _autoencoder_density(network: CompactAutoencoder, batch: Batch, key: jax.Arr
     return network.log_prob(batch, draws=_LATENTS, key=key), (density - kl).mean()
 
 
-def coverage_by_name(shares: Coverage, parameters: Parameters) -> dict[str, dict[str, float]]:
-    """Observed shares by nominal share and parameter name."""
-    return {
-        f"{nominal:g}": dict(zip(parameters.names, map(float, row), strict=True))
-        for nominal, row in zip(shares.intervals, shares.fraction, strict=True)
-    }
-
-
 def _mean_and_error(values: Float[np.ndarray, "events"]) -> dict[str, float]:
     return {"mean": float(values.mean()), "error": float(values.std() / np.sqrt(len(values)))}
 
-
-def _spread(values: Float[np.ndarray, "events"]) -> dict[str, float]:
-    return {"median": float(np.median(values)), "p90": float(np.quantile(values, 0.9))}
-
-
-def _warnings(test: PPTest, efficiency: Float[np.ndarray, "events"]) -> tuple[str, ...]:
-    """Plain sentences on what failed."""
-    found = [
-        f"the credible levels of {name} are not uniform (KS p = {p:.1e}): the estimator is not calibrated there"
-        for name, p in test.ks_p.items()
-        if p < 0.01
-    ]
-    low = float((efficiency < 0.01).mean())
-    if low > 0.0:
-        found.append(f"{low:.1%} of the injections have an efficiency below 1 %")
-    return tuple(found)

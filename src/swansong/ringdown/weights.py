@@ -1,28 +1,23 @@
 """Trained weights: packaged or from a run, always checked against the recipe that made them."""
 
 import functools
-import json
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import equinox as eqx
 import numpy as np
 
-from swansong.core.config import validate
-from swansong.core.errors import FileError, InputError
-from swansong.core.files import read_product
 from swansong.core.types import PyTree
 from swansong.learning.checkpoints import below, fill_skeleton
+from swansong.learning.packaged import locate_weights, read_weights
 from swansong.ringdown.bank import RANK
 from swansong.ringdown.fitting import build, problem_of
 from swansong.ringdown.networks import DataFeatures
 from swansong.ringdown.problem import simulated_analysis
 from swansong.ringdown.settings import Recipe
 
-MANIFEST = "sha256.json"
-"""File beside the packaged weights that says which sha256 each must have."""
+SYSTEM = "ringdown"
+"""Folder of the packaged weights, and name in commands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,21 +41,6 @@ class TrainedNetwork:
     source: str
 
 
-def packaged_weights(estimator: str) -> Path:
-    """Path of the packaged weights of an estimator.
-
-    Raises:
-        InputError: If none are packaged.
-    """
-    path = Path(str(resources.files("swansong.ringdown") / "weights" / f"{estimator}.h5"))
-    if not path.exists():
-        raise InputError(
-            f"no trained weights of `{estimator}` are packaged; train them (`swansong ringdown train {estimator}`) and "
-            "pass `--weights FILE`"
-        )
-    return path
-
-
 def load_weights(estimator: str, path: str | Path | None = None) -> TrainedNetwork:
     """Load the weights of an estimator.
 
@@ -74,40 +54,22 @@ def load_weights(estimator: str, path: str | Path | None = None) -> TrainedNetwo
     Raises:
         FileError: If the file is damaged, was changed, or holds another estimator.
     """
-    expected = None
-    if path is None:
-        path = packaged_weights(estimator)
-        expected = json.loads((path.parent / MANIFEST).read_text()).get(estimator)
-    path = Path(path)
-    stamp = path.stat().st_mtime_ns if path.exists() else 0
-    return _load(estimator, path, expected, stamp)
+    return _load(estimator, *locate_weights(SYSTEM, estimator, path))
 
 
 @functools.lru_cache(maxsize=4)
 def _load(estimator: str, path: Path, expected: str | None, stamp: int) -> TrainedNetwork:
     """Read a weights file; one that did not change since its time stamp is read once."""
-    product = read_product(path, kind="weights")
-    if expected is not None and product.sha256 != expected:
-        raise FileError(f"`{path}` has sha256 {product.sha256[:12]}..., not the packaged one; reinstall swansong")
-    configuration: dict[str, Any] = product.provenance.configuration
-    if "recipe" not in configuration or "analysis" not in configuration:
-        raise FileError(
-            f"`{path}` does not say which ringdown recipe made it; give weights of `swansong ringdown train`"
-        )
-    recipe = validate(Recipe, configuration["recipe"], source=str(path))
-    if recipe.estimator != estimator:
-        raise FileError(f"`{path}` holds weights of `{recipe.estimator}`, not of `{estimator}`; give matching ones")
+    found = read_weights(path, system=SYSTEM, estimator=estimator, schema=Recipe, expected=expected)
+    recipe = found.recipe
     analysis = simulated_analysis(problem_of(recipe))
-    if analysis.fingerprint != configuration["analysis"]:
-        raise FileError(
-            f"`{path}` was trained on data that this version prepares differently; train the recipe it holds again"
-        )
+    found.require_analysis(analysis.fingerprint)
     # Basis and scales of the skeleton are replaced by the file's; only their shape matters.
     basis = np.zeros((len(analysis.basis), min(RANK, analysis.basis.shape[1])))
     features = DataFeatures.of(basis, np.zeros((2, basis.shape[1])))
     skeleton = build(recipe, analysis=analysis, features=features, seed=0)
-    network = fill_skeleton(skeleton.model, below(product.arrays, "model/"), source=path)
-    state = fill_skeleton(skeleton.state, below(product.arrays, "state/"), source=path)
+    network = fill_skeleton(skeleton.model, below(found.product.arrays, "model/"), source=path)
+    state = fill_skeleton(skeleton.state, below(found.product.arrays, "state/"), source=path)
     return TrainedNetwork(
-        eqx.nn.inference_mode(network), state, recipe, analysis.fingerprint, product.sha256, str(path)
+        eqx.nn.inference_mode(network), state, recipe, analysis.fingerprint, found.product.sha256, str(path)
     )

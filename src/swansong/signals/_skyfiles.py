@@ -136,7 +136,7 @@ def write_samples_table(
     ra: ArrayLike,
     dec: ArrayLike,
     luminosity_distance: ArrayLike | None = None,
-    gps: ArrayLike | None = None,
+    gps: ArrayLike | float | None = None,
     weights: ArrayLike | None = None,
     seed: int = 0,
     force: bool = False,

@@ -51,7 +51,9 @@ def is_nside(nside: int) -> bool:
     return 1 <= nside <= LARGEST_NSIDE and nside & (nside - 1) == 0
 
 
-def directions(ra: ArrayLike, dec: ArrayLike) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+def directions(
+    ra: ArrayLike | float, dec: ArrayLike | float
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
     """Check sky angles and give them a common shape.
 
     Args:
@@ -73,7 +75,7 @@ def directions(ra: ArrayLike, dec: ArrayLike) -> tuple[Float[np.ndarray, "..."],
     # A hair beyond the pole is rounding.
     if not np.isfinite(ra).all() or not (np.abs(dec) <= math.pi / 2 + 1e-9).all():
         raise InputError("sky angles must be finite with declinations within [-pi/2, pi/2]; give both in radians")
-    return ra, np.clip(dec, -math.pi / 2, math.pi / 2)
+    return ra, np.asarray(np.clip(dec, -math.pi / 2, math.pi / 2))
 
 
 def pixels(nside: int, ra: Float[np.ndarray, "..."], dec: Float[np.ndarray, "..."]) -> Int[np.ndarray, "..."]:

@@ -116,7 +116,7 @@ class SkyMap:
         ascending = np.sort(self.probability)
         return ascending, np.concatenate([[0.0], np.cumsum(ascending)])
 
-    def pixel(self, ra: ArrayLike, dec: ArrayLike) -> Int[np.ndarray, "..."]:
+    def pixel(self, ra: ArrayLike | float, dec: ArrayLike | float) -> Int[np.ndarray, "..."]:
         """Find the pixel that holds a direction.
 
         Args:
@@ -131,7 +131,7 @@ class SkyMap:
         """
         return pixels(self.nside, *directions(ra, dec))
 
-    def density(self, ra: ArrayLike, dec: ArrayLike) -> Float[np.ndarray, "..."]:
+    def density(self, ra: ArrayLike | float, dec: ArrayLike | float) -> Float[np.ndarray, "..."]:
         """Interpolate the probability density between the centres of the nearest pixels.
 
         Args:
@@ -144,16 +144,16 @@ class SkyMap:
         Raises:
             InputError: As for `pixel`.
         """
-        return interpolate(self.probability, *directions(ra, dec)) / self.pixel_area
+        return np.asarray(interpolate(self.probability, *directions(ra, dec)) / self.pixel_area)
 
-    def _rank(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _rank(self, values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Probability and number of the pixels above these values, pixels of equal probability by halves."""
         ascending, before = self._ranked
         low = np.searchsorted(ascending, values, side="left")
         high = np.searchsorted(ascending, values, side="right")
-        return 1.0 - 0.5 * (before[low] + before[high]), ascending.size - 0.5 * (low + high)
+        return np.asarray(1.0 - 0.5 * (before[low] + before[high])), np.asarray(ascending.size - 0.5 * (low + high))
 
-    def credible_level(self, ra: ArrayLike, dec: ArrayLike) -> Float[np.ndarray, "..."]:
+    def credible_level(self, ra: ArrayLike | float, dec: ArrayLike | float) -> Float[np.ndarray, "..."]:
         """Compute the searched probability: that of all pixels more probable than this direction's.
 
         Half of the direction's own pixel counts, so that directions drawn from the map have
@@ -169,9 +169,9 @@ class SkyMap:
         Raises:
             InputError: As for `pixel`.
         """
-        return np.clip(self._rank(self.probability[self.pixel(ra, dec)])[0], 0.0, 1.0)
+        return np.asarray(np.clip(self._rank(self.probability[self.pixel(ra, dec)])[0], 0.0, 1.0))
 
-    def search_area(self, ra: ArrayLike, dec: ArrayLike) -> Float[np.ndarray, "..."]:
+    def search_area(self, ra: ArrayLike | float, dec: ArrayLike | float) -> Float[np.ndarray, "..."]:
         """Compute the area to search, in order of falling probability, before this direction is met.
 
         Args:
@@ -184,7 +184,7 @@ class SkyMap:
         Raises:
             InputError: As for `pixel`.
         """
-        return self._rank(self.probability[self.pixel(ra, dec)])[1] * self.pixel_area
+        return np.asarray(self._rank(self.probability[self.pixel(ra, dec)])[1] * self.pixel_area)
 
     def credible_area(self, level: float) -> float:
         """Compute the smallest area that holds a probability.
@@ -271,9 +271,12 @@ def sky_map(
     Each sample is spread by a von Mises-Fisher kernel. With ``smoothing="auto"`` its width
     is such that it covers the square root of the effective number of samples: narrow where
     samples are dense, wide where they are sparse (widths that fall with the square root of
-    the density cancel the leading bias, so that areas are hardly inflated). It is
-    never narrower than 3/8 of a pixel. A sample does not count itself: one with a large
-    weight and no neighbours is spread widely.
+    the density cancel the leading bias, so that areas are hardly inflated). It is never
+    narrower than 3/8 of a pixel. A sample does not count itself: one with a large weight
+    and no neighbours is spread widely.
+
+    Areas of 20,000 samples are right to some 2 % for blobs, and too large by a tenth for an
+    arc 1.5 degrees thin. Where the standard deviation nears a pixel, take a finer map.
 
     Args:
         ra: Right ascension of the samples ``(n,)`` [rad].
