@@ -11,6 +11,7 @@ os.environ["JAX_ENABLE_X64"] = "1"
 
 import hypothesis
 import jaxtyping
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,6 +68,82 @@ def kerr_analysis():
     from swansong.ringdown.settings import Problem
 
     return simulated_analysis(Problem())
+
+
+@pytest.fixture(scope="session")
+def burst_problem():
+    """Close encounters in three detectors, two seconds up to 160 Hz, few loud ones: quick to prepare and to sample."""
+    from swansong.encounters.settings import DataSettings, PriorSettings, Problem
+
+    return Problem(
+        prior=PriorSettings(pericentre_time=(-0.05, 0.05), luminosity_distance=(150.0, 500.0)),
+        data=DataSettings(duration=2.0, maximum_frequency=160.0, drift=0.0),
+    )
+
+
+@pytest.fixture(scope="session")
+def burst_analysis(burst_problem):
+    """The prepared analysis of `burst_problem`."""
+    from swansong.encounters.problem import prepare
+
+    return prepare(burst_problem)
+
+
+@pytest.fixture(scope="session")
+def burst_truth(burst_analysis):
+    """A source of signal-to-noise ratio 8.0 in `burst_analysis`."""
+    theta = burst_analysis.parameters.pack(
+        {
+            "mass_ratio": 0.7, "total_mass": 80.0, "eccentricity": 0.9, "semi_latus_rectum": 16.0,
+            "luminosity_distance": 200.0, "pericentre_time": 0.012, "ra": 1.3, "dec": 0.4, "psi": 0.7,
+            "theta_jn": 0.9, "argument_of_pericentre": 1.1,
+        }
+    )  # fmt: skip
+    theta = np.array(theta, float)
+    theta[4] *= burst_analysis.snr(theta)[0] / 8.0
+    return theta
+
+
+@pytest.fixture(scope="session")
+def burst_event(burst_problem, burst_truth):
+    """`burst_truth` in noise."""
+    from swansong.encounters.events import simulate_event
+
+    return simulate_event(burst_problem, seed=1, truth=burst_truth)
+
+
+@pytest.fixture(scope="session")
+def burst_answer(burst_event):
+    """The exact posterior of `burst_event`."""
+    from swansong.encounters.exact import exact_posterior
+
+    return exact_posterior(burst_event, samples=4000, seed=0)
+
+
+@pytest.fixture(scope="session")
+def burst_network(burst_problem, tmp_path_factory):
+    """Weights file of a tiny untrained network for `burst_problem`, as training would leave it."""
+    from swansong.core.config import as_dict
+    from swansong.core.provenance import collect
+    from swansong.encounters.bank import make_bank
+    from swansong.encounters.features import aligned_basis
+    from swansong.encounters.fitting import build
+    from swansong.encounters.problem import prepare
+    from swansong.encounters.settings import CompactSettings, Problem, Recipe
+    from swansong.learning.checkpoints import save_module
+
+    analysis = prepare(burst_problem)
+    recipe = Recipe(
+        **{name: getattr(burst_problem, name) for name in Problem.model_fields},
+        compact=CompactSettings(rank=16, width=16, blocks=1, context=4, layers=2, layer_width=8, knots=4),
+    )
+    basis = aligned_basis(analysis, rank=16, window=0.024, reference=1, seed=0)
+    bank = make_bank(burst_problem, basis=basis, reference=1, window=0.02, rows=256, seed=0)
+    network = build(recipe, basis=basis, validation=bank, psd=analysis.psd, seed=0)
+    path = tmp_path_factory.mktemp("network") / "compact.h5"
+    configuration = {"recipe": as_dict(recipe), "analysis": analysis.fingerprint}
+    save_module(path, {"model": network}, provenance=collect(configuration=configuration, seed=0))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -2,22 +2,25 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import get_args
+from typing import Any, NamedTuple, get_args
 
 import h5py
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from test_cli_bad_input import START, write_gwosc
-from test_cli_ringdown import INFER_KEYS, Run, strict
+from test_cli_ringdown import INFER_KEYS, strict
 
 from swansong.cli import encounters
 from swansong.cli.main import main
+from swansong.cli.output import Screen, present
 from swansong.core.config import load
 from swansong.core.files import read_product
 from swansong.encounters.settings import ESTIMATORS, Problem, Recipe
-from swansong.figures import corner_figure
 from swansong.inference.posterior import Posterior
 
 SMALL = """
@@ -56,25 +59,33 @@ def burst_toml(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def small_corner(monkeypatch):
-    """Corner plots of two parameters: all eleven take seconds."""
-    monkeypatch.setattr("swansong.report.runs.corner_figure", lambda p, *, names: corner_figure(p, names=names[:2]))
+def no_corner(patch):
+    """Leave corner plots blank: all parameters take seconds, and other tests draw some."""
+    patch.setattr("swansong.report.runs.corner_figure", lambda posterior, *, names: Figure())
+
+
+class Burst(NamedTuple):
+    folder: Path
+    facts: dict
+    err: str
+    result: Any
 
 
 @pytest.fixture(scope="module")
 def inferred(tmp_path_factory, burst_toml):
-    """One run of `infer --json`, its output kept."""
+    """One run of `infer --json`, its output and its result kept."""
     folder = tmp_path_factory.mktemp("runs") / "first"
+    results = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("swansong.report.runs.corner_figure", lambda p, *, names: corner_figure(p, names=names[:2]))
+        no_corner(patch)
         texts = {"stdout": [], "stderr": []}
         for name, kept in texts.items():
             patch.setattr(f"sys.{name}", SimpleNamespace(write=kept.append, flush=lambda: None, isatty=lambda: False))
+        patch.setattr(encounters, "present", lambda result, run: (results.append(result), present(result, run)))
         arguments = ["encounters", "infer", burst_toml, "--samples", "600", "--seed", "1", "--json", "--out", folder]
         code = main([str(argument) for argument in arguments])
     assert code == 0, texts["stderr"]
-    return Run(folder, strict("".join(texts["stdout"])), "".join(texts["stderr"]))
+    return Burst(folder, strict("".join(texts["stdout"])), "".join(texts["stderr"]), results[0])
 
 
 def test_infer_prints_one_json_object_of_the_promised_names(inferred):
@@ -104,6 +115,21 @@ def test_infer_writes_the_files_it_names_and_no_others(inferred):
     assert "timescale" in page
     # Parameters that the prior decides are told and not drawn.
     assert all(name in page.partition("not shown")[2] for name in inferred.facts["prior_dominated"])
+
+
+def test_the_run_is_what_its_provenance_says(inferred, burst_toml):
+    from swansong.core.config import validate
+    from swansong.encounters import estimators, events
+
+    posterior = Posterior.load(inferred.folder / "posterior.h5")
+    made = posterior.provenance
+    assert made.command == f"swansong encounters infer {burst_toml} --samples 600 --seed 1"
+    problem = validate(Problem, made.configuration["problem"])
+    assert problem == load(Problem, burst_toml)
+    event = events.simulate_event(problem, seed=made.seed)
+    again = estimators.infer(event, samples=made.configuration["samples"], seed=made.seed)
+    np.testing.assert_array_equal(again.samples, posterior.samples)
+    np.testing.assert_array_equal(event.truth, posterior.truth)
 
 
 def test_the_sky_map_of_the_run_is_that_of_its_posterior(inferred):
@@ -141,25 +167,36 @@ def test_the_event_of_the_run_is_white_but_for_its_signal(inferred):
     assert abs(delay) < 0.0101  # light between the sites
 
 
-def test_infer_tells_a_human_the_same(inferred, swansong, small_corner, burst_toml):
-    code, out, err = swansong("encounters", "infer", burst_toml, "--samples", 600, "--seed", 1, "--out", "again")
-    assert (code, err) == (0, "")
+def test_infer_tells_a_human_the_same(inferred, capsys):
+    inferred.result.show(Screen())
+    out = capsys.readouterr().out
+    sky = inferred.facts["sky"]
     assert "Encounters: posterior of the simulated event, exact estimator" in out
-    for said in ("timescale", "prior decides", "goodness of fit", "90 % in", "true direction", "skymap.fits.gz"):
+    assert f"50 % in {sky['area_50']:,.0f} deg², 90 % in {sky['area_90']:,.0f} deg²" in out
+    assert f"inside the {100 * sky['truth_level']:.0f} % area" in out
+    for said in ("timescale", "strain amplitude", "prior decides", "goodness of fit", "injected", "skymap.fits.gz"):
         assert said in out
-    first, second = (Posterior.load(folder / "posterior.h5") for folder in (inferred.folder, Path("again")))
-    np.testing.assert_array_equal(first.samples, second.samples)
-    page = Path("again/report.html")
-    before = page.read_bytes()
-    assert set(strict(swansong("report", "again", "--json").out)["files"]) == {"corner", "strain", "sky", "report"}
-    assert page.read_bytes() == before
 
 
-def test_infer_measures_strain_files(swansong, small_corner, burst_toml):
+def test_report_draws_everything_again(inferred, swansong, monkeypatch):
+    page, sky = inferred.folder / "report.html", inferred.folder / "sky.png"
+    before = (page.read_bytes(), sky.read_bytes())
+    drawn = []
+    monkeypatch.setattr("swansong.report.runs.corner_figure", lambda p, *, names: drawn.append(names) or Figure())
+    facts = strict(swansong("report", inferred.folder, "--json").out)
+    assert set(facts["files"]) == {"corner", "strain", "sky", "report"}
+    assert (page.read_bytes(), sky.read_bytes()) == before
+    # What the prior decides is not drawn, all else is.
+    assert {*drawn[0], *inferred.facts["prior_dominated"]} == set(NAMES)
+    assert len(drawn[0]) + len(inferred.facts["prior_dominated"]) == len(NAMES)
+
+
+def test_infer_measures_strain_files(swansong, monkeypatch, burst_toml):
     from swansong.signals import coloured_noise, load_spectrum
 
+    no_corner(monkeypatch)
     noise = coloured_noise(load_spectrum("O3-L1"), rate=1024.0, n=1024 * 16, rng=1)
-    np.savetxt("L-L1_x.txt", np.stack([1e9 + np.arange(noise.size) / 1024.0, noise], axis=1), fmt="%.10e %.16e")
+    np.savetxt("L-L1_x.txt", np.stack([1e9 + np.arange(noise.size) / 1024.0, noise], axis=1), fmt="%.10f %.16e")
     strain = ("--strain", "L1=L-L1_x.txt", "--gps", 1e9 + 8)
     code, out, err = swansong("encounters", "infer", burst_toml, *strain, "--samples", 400, "--out", "r")
     assert (code, err) == (0, "")
@@ -311,8 +348,11 @@ def test_what_infer_hands_on(swansong, monkeypatch, tmp_path):
     assert swansong("encounters", "infer", *strain, "--estimator", "compact", "--no-reweight", "--json").code == 0
     problem = seen["problem"]
     assert (problem.data.detectors, problem.source.gps) == (("L1",), 1126259462.4)
-    assert problem.prior.minimum_snr == 0.0
+    # A network was trained with the cut.
+    assert problem.prior.minimum_snr == 6.0
     assert (seen["estimator"], seen["reweight"]) == ("compact", False)
+    assert swansong("encounters", "infer", *strain, "--quiet").code == 0
+    assert seen["problem"].prior.minimum_snr == 0.0
     assert swansong("encounters", "infer", "loud", *strain, "--quiet").code == 0
     assert seen["problem"].prior.minimum_snr == 6.0
 
@@ -377,3 +417,15 @@ def test_the_papers_are_cited(swansong):
 
 def test_the_estimators_of_the_command_are_those_of_the_package():
     assert set(get_args(get_args(encounters.Estimator)[0])) == set(ESTIMATORS)
+
+
+def test_wrong_arguments_are_found_without_jax():
+    code = (
+        "import sys; from swansong.cli.main import main\n"
+        "verbs = (['infer', '--help'], ['infer', '--set', 'data.rat=1'], ['detect'], ['train', '--seed', '-1'])\n"
+        "codes = [main(['encounters', *verb]) for verb in verbs]\n"
+        "sys.exit(0 if codes == [0, 2, 2, 2] and 'jax' not in sys.modules else 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stderr.splitlines()) == 3

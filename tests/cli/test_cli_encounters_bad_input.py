@@ -9,6 +9,8 @@ from swansong.core.files import write_product
 from swansong.core.provenance import collect
 
 MIDDLE = str(START + 2)
+WEIGHTS = encounters.SYSTEM.folder.parent / "weights" / "compact.h5"
+with_weights = pytest.mark.skipif(not WEIGHTS.is_file(), reason="no packaged weights")
 
 
 @pytest.fixture
@@ -194,15 +196,12 @@ def test_what_cannot_be_scanned(detect, tmp_path):
 
 
 def test_a_scan_outside_the_file(detect, tmp_path):
-    pytest.importorskip("swansong.encounters.detection")
     path = write_gwosc(tmp_path / "H1.hdf5", rate=2048, seconds=16)
     for option, time in (("--start", START - 4), ("--end", START + 99)):
-        detect("--strain", f"H1={path}", option, time, said=("covers GPS", "--start", "--end"))
+        detect("--strain", f"H1={path}", option, time, said=("covers GPS", f"{option} {time}"))
 
 
-@pytest.mark.skipif(
-    not (encounters.SYSTEM.folder.parent / "weights" / "compact.h5").is_file(), reason="no packaged weights"
-)
+@with_weights
 @pytest.mark.parametrize(
     "overrides, said",
     [
@@ -211,8 +210,16 @@ def test_a_scan_outside_the_file(detect, tmp_path):
         (["prior.component_mass=[5.0, 100.0]"], ("prior.component_mass", "--estimator exact")),
         (["prior.luminosity_distance=[20.0, 2000.0]"], ("prior.luminosity_distance",)),
         (["model.waveform=efb"], ("efb", "kepler")),
-        (["data.duration=8.0"], ("4 s", "8")),
+        (["data.duration=8.0"], ("4 s", "--estimator exact")),
+        (["prior.minimum_snr=0.0"], ("prior.minimum_snr",)),
     ],
 )
 def test_what_the_compact_weights_were_not_trained_for(infer, overrides, said):
     infer("--estimator", "compact", *(part for text in overrides for part in ("--set", text)), said=said)
+
+
+@with_weights
+def test_noise_that_the_compact_weights_have_not_seen(infer):
+    spectra = "data.spectra=['aLIGO-design', 'O3-L1', 'O3-V1']"
+    arguments = ("--estimator", "compact", "--no-reweight", "--set", spectra)
+    infer(*arguments, said=("the noise of H1 near", "Hz", "--estimator exact"))

@@ -74,9 +74,27 @@ def ringdown_weights(estimator: str, folder: Path, problem: Any, analysis: Any) 
     return path
 
 
+def encounters(estimator: str, folder: Path, fixture: Callable[[str], Any]) -> System:
+    """A burst in three detectors; the network is tiny and untrained, and its weights are a file like any other."""
+    from swansong.encounters.estimators import infer
+    from swansong.encounters.events import simulate_event
+
+    problem, analysis, truth = fixture("burst_problem"), fixture("burst_analysis"), fixture("burst_truth")
+    weights = None if estimator == "exact" else fixture("burst_network")
+    return System(
+        "encounters",
+        estimator,
+        analysis.model.prior,
+        lambda seed: simulate_event(problem, seed=seed, truth=truth),
+        lambda event, *, samples, seed: infer(event, estimator=estimator, samples=samples, seed=seed, weights=weights),
+    )
+
+
 SYSTEMS: dict[str, Builder] = {
     "ringdown exact": partial(ringdown, "exact"),
     "ringdown flow": partial(ringdown, "flow"),
     "ringdown compact": partial(ringdown, "compact"),
+    "encounters exact": partial(encounters, "exact"),
+    "encounters compact": partial(encounters, "compact"),
 }
 """Builders by name; a new estimator joins the laws with one line here."""

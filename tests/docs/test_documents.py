@@ -22,7 +22,7 @@ def parse(words):
 def test_a_command_in_the_documentation_parses(place, words):
     if "SYSTEM" in words[:1]:
         words = ["ringdown", *words[1:]]
-    if words[-1:] == ["ringdown"] and len(words) == 1:
+    if words in (["ringdown"], ["encounters"]):
         pytest.skip("the name of a system, without a verb")
     function, bound, _ = parse(words)
     assert callable(function)
@@ -31,7 +31,14 @@ def test_a_command_in_the_documentation_parses(place, words):
 
 @pytest.mark.parametrize(
     "line",
-    ["ringdown infr", "ringdown infer --estimatr flow", "ringdown infer --seed x", "ringdown train flow --steps 5"],
+    [
+        "ringdown infr",
+        "ringdown infer --estimatr flow",
+        "ringdown infer --seed x",
+        "ringdown train flow --steps 5",
+        "encounters detect --treshold 0.01",
+        "encounters infer --estimator flow",
+    ],
 )
 def test_the_parser_would_notice_a_mistake(line):
     with pytest.raises((CycloptsError, SwansongError)):
@@ -39,9 +46,10 @@ def test_the_parser_would_notice_a_mistake(line):
 
 
 def test_there_are_commands_and_blocks_to_check():
-    assert len(COMMANDS) > 15
-    tutorial = ROOT / "docs" / "tutorials" / "ringdown.md"
-    assert sum(block.language == "python" for block in blocks(tutorial)) >= 8
+    assert len(COMMANDS) > 40
+    for system in ("ringdown", "encounters"):
+        tutorial = ROOT / "docs" / "tutorials" / f"{system}.md"
+        assert sum(block.language == "python" for block in blocks(tutorial)) >= 8
 
 
 PYTHON = [block for page in PAGES for block in blocks(page) if block.language == "python"]

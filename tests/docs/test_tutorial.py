@@ -1,19 +1,17 @@
-"""The tutorial's Python, block after block in one session, and the example.
+"""The ringdown tutorial's Python, block after block in one session, and the example.
 
 The fast tests run its first part on a shorter segment with few samples; `make slow` runs all of it as written, and
 compares what it finds with the numbers in its prose.
 """
 
-import os
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
-from documents import ROOT, blocks
+from documents import ROOT
+from sessions import FEW, Session, data_folder, python_blocks
 
 from swansong.core.config import as_dict
-from swansong.core.errors import InputError
 from swansong.core.provenance import collect
 from swansong.learning.checkpoints import save_module
 from swansong.ringdown import settings
@@ -21,12 +19,10 @@ from swansong.ringdown.bank import make_bank
 from swansong.ringdown.fitting import build, features_of
 from swansong.ringdown.problem import simulated_analysis
 from swansong.ringdown.settings import DataSettings, FlowSettings, Problem, Recipe
-from swansong.learning.packaged import packaged_weights
 
-TUTORIAL = ROOT / "docs" / "tutorials" / "ringdown.md"
-BLOCKS = [block for block in blocks(TUTORIAL) if block.language == "python"]
+BLOCKS = python_blocks("ringdown")
 FIRST_PART = next(place for place, block in enumerate(BLOCKS) if block.needs)
-FEW = 500
+FILES = ("corner.png", "strain.png", "posterior.h5", "posterior.json", "posterior.nc")
 
 
 def reduced(**given):
@@ -34,8 +30,9 @@ def reduced(**given):
     return Problem(**{"data": DataSettings(duration=0.03), **given})
 
 
-def untrained(problem, path):
-    """Weights of a small network as training would leave them."""
+def untrained(folder):
+    """Weights of a small network for the default problem."""
+    problem = Problem()
     analysis = simulated_analysis(problem)
     recipe = Recipe(
         **{name: getattr(problem, name) for name in Problem.model_fields},
@@ -43,52 +40,9 @@ def untrained(problem, path):
     )
     features = features_of(analysis, make_bank(analysis, rows=256, seed=0))
     network = build(recipe, analysis=analysis, features=features, seed=0).model
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     configuration = {"recipe": as_dict(recipe), "analysis": analysis.fingerprint}
-    save_module(path, {"model": network}, provenance=collect(configuration=configuration, seed=0))
-
-
-def data_folder():
-    """Folder of the public strain, or None."""
-    named = os.environ.get("SWANSONG_DATA") or ROOT.parent / "shared" / "data"
-    folder = Path(named).resolve()
-    return folder if any(folder.glob("H-H1_LOSC_4_V2-*.hdf5")) else None
-
-
-class Session:
-    """One run of the tutorial: the namespace that its blocks share, and what it lacks."""
-
-    def __init__(self, folder, *, samples):
-        self.folder, self.samples = folder, f"{samples:_}"
-        self.namespace, self.failed = {"__name__": "tutorial"}, False
-
-    def lacks(self, need):
-        """Why a block cannot run here, empty if it can."""
-        if need == "data" and data_folder() is None:
-            return "no public strain; set SWANSONG_DATA to the folder that holds GW150914's files"
-        if need == "weights":
-            try:
-                packaged_weights("ringdown", "flow")
-            except InputError as error:
-                return str(error)
-        return ""
-
-    def run(self, block):
-        if self.failed:
-            pytest.skip("an earlier block failed")
-        if reason := self.lacks(block.needs):
-            pytest.skip(reason)
-        if block.needs == "training":
-            untrained(Problem(), self.folder / "runs" / "mine" / "weights.h5")
-        # Blank lines before it give the code the page's line numbers in a traceback.
-        text = "\n" * (block.line - 1) + block.text.replace("20_000", self.samples)
-        self.failed = True
-        exec(compile(text, str(block.page), "exec"), self.namespace)
-        self.failed = False
-
-    def check_files(self):
-        for file in ("corner.png", "strain.png", "posterior.h5", "posterior.json", "posterior.nc"):
-            assert (self.folder / file).stat().st_size > 0
+    save_module(folder / "weights.h5", {"model": network}, provenance=collect(configuration=configuration, seed=0))
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +52,7 @@ def short(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(settings, "Problem", reduced)
-        yield Session(folder, samples=FEW)
+        yield Session("ringdown", folder, samples=FEW, network="flow", train=untrained)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +63,7 @@ def written(tmp_path_factory):
         patch.chdir(folder)
         if data is not None:
             patch.setenv("SWANSONG_DATA", str(data))
-        yield Session(folder, samples=20_000)
+        yield Session("ringdown", folder, samples=20_000, network="flow", train=untrained)
 
 
 @pytest.mark.parametrize("block", BLOCKS[:FIRST_PART], ids=lambda block: f"line {block.line}")
@@ -120,7 +74,7 @@ def test_the_first_part_runs(short, block):
 def test_the_first_part_wrote_its_files(short):
     if short.failed:
         pytest.skip("an earlier block failed")
-    short.check_files()
+    short.check_files(*FILES)
     assert len(short.namespace["posterior"]) == FEW
 
 
@@ -136,7 +90,7 @@ def test_the_page_says_what_the_session_found(written):
     if written.failed:
         pytest.skip("an earlier block failed")
     names = written.namespace
-    written.check_files()
+    written.check_files(*FILES)
     assert names["answer"].parameters.names[4:] == ("amplitude_330", "phase_330")
     assert names["event"].analysis.model.modes.maximum_spin == pytest.approx(0.996)
     assert names["event"].analysis.snr(names["event"].truth) == pytest.approx(58.0, abs=0.5)

@@ -32,6 +32,12 @@ Estimator: TypeAlias = Annotated[
 ]
 """Name of an estimator of `infer` and `check`."""
 
+ProblemFile: TypeAlias = Annotated[
+    Path | None,
+    Parameter(help="Problem: loud, published or a TOML file; `swansong encounters init` writes one."),
+]
+"""A problem by name or as TOML; the defaults, which are those of loud, without it."""
+
 _FOLDER = Path(settings.__file__).parent / "recipes"
 
 SYSTEM = System(
@@ -62,7 +68,7 @@ Start with `swansong encounters infer`, which simulates an event and analyses it
 
 @app.command
 def infer(
-    config: Path | None = None,
+    config: ProblemFile = None,
     /,
     *,
     overrides: Overrides = (),
@@ -75,12 +81,13 @@ def infer(
 
     Without --strain a burst is simulated from the problem's prior and noise. With it, the burst
     near --gps is measured in the files of one to three detectors, whose noise is estimated from
-    the files; the prior then has no cut on the signal-to-noise ratio unless you set one.
+    the files; the exact estimator's prior then has no cut on the signal-to-noise ratio unless you
+    set one, and a network keeps the cut of its training.
 
     Example: `swansong encounters infer --strain H1=H1.hdf5 --strain L1=L1.hdf5 --gps 1370692818.2`
 
     Args:
-        config: Problem: loud, published or a TOML file; `swansong encounters init` writes one.
+        config: The problem.
         overrides: Keys to override.
         gps: GPS time at which the burst is looked for [s].
         estimator: What draws the samples.
@@ -89,7 +96,9 @@ def infer(
     """
     finite("--gps", gps)
     files = _strain_files(run.strain)
-    problem = load_problem(SYSTEM, config, Given(overrides, {"source.gps": ("--gps", gps)}, tuple(files)))
+    options = {"source.gps": ("--gps", gps)}
+    given = Given(overrides, options, tuple(files), open_prior=estimator == "exact")
+    problem = load_problem(SYSTEM, config, given)
     if files and "gps" not in problem.source.model_fields_set:
         msg = (
             "`--strain` needs the time of the burst; give `--gps TIME` in GPS seconds, or find it with "
@@ -109,7 +118,7 @@ def infer(
 
 @app.command
 def detect(
-    config: Path | None = None,
+    config: ProblemFile = None,
     /,
     *,
     overrides: Overrides = (),
@@ -130,7 +139,7 @@ def detect(
     Example: `swansong encounters detect --strain H1=H1.hdf5 --strain L1=L1.hdf5 --threshold 0.001`
 
     Args:
-        config: Problem: loud, published or a TOML file.
+        config: The problem.
         overrides: Keys to override.
         strain: Strain files of one to three detectors.
         start: GPS time to scan from; by default the start of the files [s].

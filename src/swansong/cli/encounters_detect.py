@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from swansong.cli.measuring import plain_units
 from swansong.cli.output import number, plain
-from swansong.cli.runs import Written, write_result
+from swansong.cli.written import Where, Written, write_result
 from swansong.core.config import as_dict
 from swansong.core.errors import DataError
 from swansong.core.files import prepare_output
@@ -30,11 +30,7 @@ def detect(
     threshold: float,
     candidates: int,
     samples: int,
-    seed: int,
-    folder: Path,
-    force: bool,
-    quiet: bool,
-    command: str,
+    **where: Unpack[Where],
 ) -> Written:
     """Scan strain for bursts and write what was found.
 
@@ -46,11 +42,7 @@ def detect(
         threshold: False-alarm probability below which a window is a candidate.
         candidates: Largest number of candidates.
         samples: Samples of the posterior of each candidate.
-        seed: Seed of the background and of the samples.
-        folder: Where to write.
-        force: Write into a folder that holds results.
-        quiet: Show no progress bar.
-        command: The command line, for the provenance.
+        **where: Seed, folder and display.
 
     Returns:
         What was found.
@@ -58,13 +50,14 @@ def detect(
     Raises:
         InputError: The strain or the folder cannot be used.
     """
+    seed, folder, force = where["seed"], where["folder"], where["force"]
     strains = check_network([read_strain(path, detector=name) for name, path in strain.items()])
     _check_span(strains[0], start=start, end=end)
     asked = {"threshold": threshold, "samples": samples, "candidates": candidates, "start": start, "end": end}
     provenance = collect(
-        configuration={"problem": as_dict(problem), **asked}, seed=seed, inputs=dict(strain), command=command
+        configuration={"problem": as_dict(problem), **asked}, seed=seed, inputs=dict(strain), command=where["command"]
     )
-    found = detection.detect(problem, strains, seed=seed, quiet=quiet, **asked)
+    found = detection.detect(problem, strains, seed=seed, quiet=where["quiet"], **asked)
     facts = plain(found.to_json())
     for candidate in facts["candidates"]:
         candidate["parameters"] = plain_units(candidate["parameters"])

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from swansong.cli.output import Screen, number
+from swansong.cli.written import Where
 from swansong.core.config import Config, as_dict
 from swansong.core.files import prepare_output
 from swansong.core.progress import Progress
@@ -119,11 +120,7 @@ def measure(
     reweight: bool,
     weights: Path | None,
     samples: int,
-    seed: int,
-    folder: Path,
-    force: bool,
-    quiet: bool,
-    command: str,
+    **where: Unpack[Where],
 ) -> Inferred:
     """Read or simulate an event, sample its posterior and write the run folder.
 
@@ -137,11 +134,7 @@ def measure(
         reweight: Correct a trained estimator by the exact likelihood.
         weights: Trained weights, None for those of the package.
         samples: Number of samples.
-        seed: Seed of the event and of the samples.
-        folder: Where to write.
-        force: Write into a folder that holds results.
-        quiet: Show no progress bar.
-        command: The command line, for the provenance.
+        **where: Seed, folder and display.
 
     Returns:
         What was done.
@@ -149,7 +142,8 @@ def measure(
     Raises:
         InputError: The strain, the weights or the folder cannot be used.
     """
-    with Progress(total=4, description="inferring", quiet=quiet) as progress:
+    seed, folder, force = where["seed"], where["folder"], where["force"]
+    with Progress(total=4, description="inferring", quiet=where["quiet"]) as progress:
         event = measuring.read(problem, strain) if strain else measuring.simulate(problem, seed=seed)
         progress.advance()
         posterior = measuring.infer(
@@ -159,7 +153,7 @@ def measure(
         inputs: dict[str, str | Path] = {name: event.inputs[str(path)] for name, path in strain.items()}
         if weights is not None:
             inputs["weights"] = weights
-        provenance = collect(configuration=settings, seed=seed, inputs=inputs, command=command)
+        provenance = collect(configuration=settings, seed=seed, inputs=inputs, command=where["command"])
         own = tuple(text for text in event.warnings if text not in posterior.warnings)
         posterior = dataclasses.replace(
             posterior, truth=event.truth, warnings=own + posterior.warnings, provenance=provenance

@@ -6,60 +6,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 import numpy as np
 
-from swansong.cli.output import Screen, number, plain
+from swansong.cli.output import number, plain
+from swansong.cli.written import Where, Written, chunk_folder, write_result
 from swansong.core.config import Config, as_dict
-from swansong.core.files import prepare_output, write_product, write_text
-from swansong.core.hashing import canonical_json, content_sha256
-from swansong.core.provenance import Provenance, collect
+from swansong.core.files import prepare_output, write_product
+from swansong.core.hashing import canonical_json
+from swansong.core.provenance import collect
 from swansong.figures import save_figure, training_figure
 from swansong.inference.simulate import DATA_SET, map_tasks
 from swansong.learning.training import Trained
-from swansong.report import read_run
 
 _CHUNK = 64  # events that an interruption of `simulate` may cost
-
-
-@dataclass(frozen=True)
-class Written:
-    """A run told in one line, with named facts and files.
-
-    Attributes:
-        system: The system.
-        headline: What was done.
-        facts: Facts by name, as `--json` prints them.
-        told: Facts by name, as a human reads them.
-        folder: The run folder.
-        files: Files by name.
-        warnings: Sentences that limit the result.
-    """
-
-    system: str
-    headline: str
-    facts: Mapping[str, Any]
-    told: Mapping[str, str]
-    folder: Path
-    files: Mapping[str, Path]
-    warnings: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of `--json`."""
-        return {
-            "system": self.system,
-            **self.facts,
-            "warnings": list(self.warnings),
-            "files": {name: str(path) for name, path in self.files.items()},
-        }
-
-    def show(self, screen: Screen) -> None:
-        """Write headline, facts, warnings and files."""
-        screen.line(f"{self.system.capitalize()}: {self.headline}", style="bold")
-        screen.facts(self.told)
-        screen.warnings(self.warnings)
-        screen.files(self.folder, self.files)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +45,7 @@ def simulate(
     *,
     system: str,
     count: int,
-    seed: int,
-    folder: Path,
-    force: bool,
-    quiet: bool,
-    command: str,
+    **where: Unpack[Where],
 ) -> Written:
     """Draw a data set and write it.
 
@@ -97,11 +54,7 @@ def simulate(
         problem: The problem.
         system: The system.
         count: Number of events.
-        seed: Seed of parameters and noise.
-        folder: Where to write; finished chunks wait in a hidden folder there.
-        force: Write into a folder that holds results.
-        quiet: Show no progress bar.
-        command: The command line, for the provenance.
+        **where: Seed, folder and display; finished chunks wait in a hidden folder there.
 
     Returns:
         What was done.
@@ -110,8 +63,11 @@ def simulate(
         InputError: The problem or the folder cannot be used.
     """
     began = time.perf_counter()
+    seed, folder, force = where["seed"], where["folder"], where["force"]
     simulation = prepare(problem, count=count, seed=seed)
-    provenance = collect(configuration={"problem": as_dict(problem), "count": count}, seed=seed, command=command)
+    provenance = collect(
+        configuration={"problem": as_dict(problem), "count": count}, seed=seed, command=where["command"]
+    )
     prepare_output(folder, force=force)
     store = chunk_folder(folder, provenance)
     arrays = map_tasks(
@@ -122,7 +78,7 @@ def simulate(
         chunk=_CHUNK,
         identity=canonical_json(provenance.configuration),
         description="simulating",
-        quiet=quiet,
+        quiet=where["quiet"],
     )
     path = folder / "data_set.h5"
     sha256 = write_product(
@@ -153,15 +109,6 @@ def simulate(
         folder,
         {"data_set": path},
     )
-
-
-def chunk_folder(folder: Path, provenance: Provenance) -> Path:
-    """Folder of finished chunks: hidden, and named by all that they depend on.
-
-    What another run left behind is therefore never taken up.
-    """
-    record = [provenance.configuration, provenance.seed, provenance.inputs, provenance.versions]
-    return folder / f".chunks-{content_sha256({}, texts={'run': canonical_json(record)})[:12]}"
 
 
 def train(
@@ -249,11 +196,7 @@ def check(
     weights: Path | None,
     injections: int,
     samples: int,
-    seed: int,
-    folder: Path,
-    force: bool,
-    quiet: bool,
-    command: str,
+    **where: Unpack[Where],
 ) -> Written:
     """Test an estimator on injections and write the result with its P-P figure.
 
@@ -267,11 +210,7 @@ def check(
         weights: Trained weights, None for those of the package.
         injections: Number of simulated events.
         samples: Samples of each posterior.
-        seed: Seed of all draws.
-        folder: Where to write.
-        force: Write into a folder that holds results.
-        quiet: Show no progress bar.
-        command: The command line, for the provenance.
+        **where: Seed, folder and display.
 
     Returns:
         What was done.
@@ -279,12 +218,13 @@ def check(
     Raises:
         InputError: The weights or the folder cannot be used.
     """
+    seed, folder, force = where["seed"], where["folder"], where["force"]
     asked = {"estimator": estimator, "injections": injections, "samples": samples}
     inputs: dict[str, str | Path] = {} if weights is None else {"weights": weights}
     configuration = {"problem": as_dict(problem), **asked}
-    provenance = collect(configuration=configuration, seed=seed, inputs=inputs, command=command)
+    provenance = collect(configuration=configuration, seed=seed, inputs=inputs, command=where["command"])
     store = chunk_folder(folder, provenance)
-    result = checker.check(problem, **asked, seed=seed, weights=weights, store=store, quiet=quiet)
+    result = checker.check(problem, **asked, seed=seed, weights=weights, store=store, quiet=where["quiet"])
     facts = plain(result.to_json())
     prepare_output(folder, force=force)
     # Times differ from run to run.
@@ -311,47 +251,3 @@ def check(
     warnings = tuple(facts.pop("warnings", ()))
     headline = f"check of the {estimator} estimator on {injections:,} injections"
     return Written(system, headline, facts, told, folder, files, warnings)
-
-
-def write_result(
-    kind: str,
-    facts: Mapping[str, Any],
-    *,
-    folder: Path,
-    arrays: Mapping[str, np.ndarray],
-    metadata: Mapping[str, Any],
-    passing: tuple[str, ...],
-    provenance: Provenance,
-    force: bool,
-) -> dict[str, Path]:
-    """Write a result as product, JSON, figures and page.
-
-    Args:
-        kind: Kind of the product, and the stem of the files.
-        facts: Its `--json` object.
-        folder: Where to write.
-        arrays: Arrays of the product.
-        metadata: What the product says beside `result`.
-        passing: Facts that change from run to run, such as times, and would change the
-            sha256 of the product.
-        provenance: Who made it, from what.
-        force: Replace existing files.
-
-    Returns:
-        File by name.
-
-    Raises:
-        OutputError: A file exists or cannot be written.
-    """
-    files = {kind: folder / f"{kind}.h5", "json": folder / f"{kind}.json"}
-    lasting = {name: value for name, value in facts.items() if name not in passing}
-    write_product(
-        files[kind],
-        kind=kind,
-        arrays=arrays,
-        metadata={**metadata, "result": lasting},
-        provenance=provenance,
-        force=force,
-    )
-    write_text(files["json"], canonical_json(facts) + "\n")
-    return {**files, **read_run(folder).write(folder)}

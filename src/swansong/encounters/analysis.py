@@ -1,5 +1,6 @@
 """A close-encounter problem ready for data: network, noise and everything that does not depend on the data."""
 
+import dataclasses
 import functools
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from swansong.core.types import ArrayLike, Complex, Float
 from swansong.encounters.amplitudes import AmplitudeTable, amplitude_table
 from swansong.encounters.masses import AMPLITUDE_UNIT, MassPrior, mass_prior
 from swansong.encounters.model import EncounterModel, strain_amplitude, timescale
-from swansong.encounters.orientations import monomials, response
+from swansong.encounters.orientations import response
 from swansong.encounters.sky import SkyChart
 from swansong.encounters.templates import SERIES, SeriesTable, lagrange, series_table
 from swansong.inference.parameters import Parameters
@@ -98,6 +99,20 @@ class Analysis:
         text = f"{self.model.settings.model_dump_json()} {self.model.signal.model_dump_json()} {self.network.names}"
         return hashlib.sha256(f"{text} {self.duration} {len(self.frequency)}".encode()).hexdigest()
 
+    def at(self, gps: float) -> "Analysis":
+        """The same analysis at another time; what does not depend on the Earth's rotation is shared.
+
+        Args:
+            gps: GPS time of the middle of the segment [s].
+
+        Returns:
+            The analysis.
+        """
+        other = dataclasses.replace(self, gps=gps)
+        for name in ("series", "whitening", "templates", "squares", "log_prior_share"):
+            other.__dict__[name] = getattr(self, name)
+        return other
+
     def whiten(self, strain: Complex[np.ndarray, "detectors bins"]) -> Complex[np.ndarray, "detectors bins"]:
         """Whiten frequency-domain strain that counts phases from the start of the segment.
 
@@ -119,7 +134,7 @@ class Analysis:
         Returns:
             Whitened numbers in every detector.
         """
-        values = self.parameters.unpack(np.atleast_2d(np.asarray(theta, float)))
+        values = self.model.values(np.atleast_2d(theta))
         tau = timescale(values["total_mass"], values["semi_latus_rectum"])
         weights = self.series.weights(values["eccentricity"])
         direction = self.chart.from_equatorial(values["ra"], values["dec"])
@@ -135,7 +150,7 @@ class Analysis:
 
     def combination(self, theta: Float[ArrayLike, "n parameters"]) -> Float[np.ndarray, "n detectors series"]:
         """Weight of each series in every detector's strain, amplitude included."""
-        values = self.parameters.unpack(np.atleast_2d(np.asarray(theta, float)))
+        values = self.model.values(np.atleast_2d(theta))
         argument = values.get("argument_of_pericentre", values["psi"])
         u = response(values["psi"], values["theta_jn"], argument).reshape(-1, 2, SERIES)
         patterns = self.chart.patterns(self.chart.from_equatorial(values["ra"], values["dec"]))
@@ -153,7 +168,7 @@ class Analysis:
         Returns:
             Signal-to-noise ratios.
         """
-        values = self.parameters.unpack(np.atleast_2d(np.asarray(theta, float)))
+        values = self.model.values(np.atleast_2d(theta))
         place = self._rows(np.log(timescale(values["total_mass"], values["semi_latus_rectum"])))
         weights = self.series.weights(values["eccentricity"])
         combined = self.combination(theta) / AMPLITUDE_UNIT
@@ -161,10 +176,8 @@ class Analysis:
         cubic = lagrange(place - row, np.arange(-1.0, 3.0))
         total = np.zeros(len(row))
         for d in range(len(self.network)):
-            mixed = sum(
-                cubic[:, r, None] * np.einsum("njkc,nj,nk->nc", self.squares[d][row - 1 + r], weights, weights)
-                for r in range(4)
-            )
+            near = np.stack([self.squares[d][row - 1 + r] for r in range(4)], axis=1)
+            mixed = np.einsum("nr,nrjkc,nj,nk->nc", cubic, near, weights, weights, optimize=True)
             cosine, sine, axial = combined[:, d].T
             total += mixed[:, 0] * cosine**2 + 2.0 * mixed[:, 1] * cosine * axial + mixed[:, 2] * axial**2
             total += mixed[:, 3] * sine**2
@@ -172,7 +185,7 @@ class Analysis:
 
     @cached_property
     def log_prior_share(self) -> float:
-        """ln of the share of the prior above the smallest signal-to-noise ratio."""
+        """Log of the share of the prior above the smallest signal-to-noise ratio."""
         least = self.model.settings.minimum_snr
         if least <= 0.0:
             return 0.0

@@ -24,7 +24,6 @@ DOMINATED = 0.9
 """68 % width over that of the prior above which the prior decides."""
 
 
-
 def weighted_posterior(
     event: Event,
     points: Points,
@@ -136,7 +135,7 @@ def goodness_of_fit(event: Event, theta: Float[np.ndarray, "parameters"]) -> flo
     residual = time_series(event.whitened - analysis.signal(theta)[0], analysis)
     count = residual.shape[1]
     clock = (np.arange(count) - count // 2) * (analysis.duration / count)
-    values = analysis.parameters.unpack(theta)
+    values = analysis.model.values(theta)
     delays = analysis.chart.delays(analysis.chart.from_equatorial(values["ra"], values["dec"]))
     # The segment's ends are faded.
     rest = np.abs(clock) < 0.4 * analysis.duration
@@ -163,7 +162,7 @@ def summaries(
         Median and 90 % interval of the time scale [s] and the strain amplitude, the 68 %
         width of every parameter over that of its prior, and the names of those above 0.9.
     """
-    values = analysis.parameters.unpack(theta)
+    values = analysis.model.values(theta)
     tau = timescale(values["total_mass"], values["semi_latus_rectum"])
     amplitude = strain_amplitude(
         values["total_mass"], values["mass_ratio"], values["semi_latus_rectum"], values["luminosity_distance"]

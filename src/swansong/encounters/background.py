@@ -1,6 +1,7 @@
 """How often noise alone makes a statistic: measured backgrounds, packaged or made anew."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -11,16 +12,14 @@ from swansong.core.config import as_dict
 from swansong.core.files import read_product, write_product
 from swansong.core.hashing import canonical_json
 from swansong.core.provenance import Provenance
-from swansong.core.types import Float
-from swansong.encounters.events import Event, coloured, simulate_noise
+from swansong.core.types import Float, Int
+from swansong.encounters.events import simulate_noise
 from swansong.encounters.exact import quick_log_bayes
-from swansong.encounters.problem import prepare
 from swansong.encounters.settings import Problem
 from swansong.inference.simulate import map_tasks
 
 KIND = "background"
 
-_NEW = 200  # windows of a background that is made on demand
 _CHUNK = 32
 
 
@@ -95,48 +94,24 @@ def background_path(detectors: tuple[str, ...]) -> Path:
     return Path(str(resources.files("swansong.encounters") / "data" / f"background_{'_'.join(detectors)}.h5"))
 
 
-def background_for(
-    problem: Problem, *, psd: Float[np.ndarray, "detectors bins"], seed: int, quiet: bool = False
-) -> tuple[Background, list[str]]:
-    """The background to count on: the packaged one, or a new one in the strain's own noise level.
-
-    Args:
-        problem: The problem.
-        psd: Noise of each detector [1/Hz].
-        seed: Seed of a new one.
-        quiet: Whether to hide the progress bar.
-
-    Returns:
-        The background and what to know about it.
-    """
+def packaged_background(problem: Problem) -> Background | None:
+    """The packaged background of a problem's network, prior and segment; None if there is none."""
     path = background_path(problem.data.detectors)
-    if path.is_file():
-        packaged = Background.load(path)
-        if packaged.identity == identity_of(problem):
-            return packaged, []
-    made = measure_background(problem, windows=_NEW, seed=seed, psd=psd, quiet=quiet)
-    return made, [
-        f"no background is packaged for {', '.join(problem.data.detectors)} with this prior; {_NEW} windows of "
-        "simulated noise stand in for it"
-    ]
+    if not path.is_file():
+        return None
+    found = Background.load(path)
+    return found if found.identity == identity_of(problem) else None
 
 
 def measure_background(
-    problem: Problem,
-    *,
-    windows: int,
-    seed: int,
-    psd: Float[np.ndarray, "detectors bins"] | None = None,
-    store: str | Path | None = None,
-    quiet: bool = False,
+    problem: Problem, *, windows: int, seed: int, store: str | Path | None = None, quiet: bool = False
 ) -> Background:
-    """Measure the statistic on windows of simulated Gaussian noise.
+    """Measure the statistic on windows of simulated Gaussian noise, each of a day of its own.
 
     Args:
         problem: The problem.
         windows: Number of windows.
         seed: Seed.
-        psd: Noise of each detector [1/Hz]; that of a random day for each window if None.
         store: Folder in which finished chunks are kept.
         quiet: Whether to hide the progress bar.
 
@@ -144,7 +119,7 @@ def measure_background(
         The background.
     """
     found = map_tasks(
-        functools.partial(_noise_windows, problem, seed, psd),
+        functools.partial(_noise_windows, problem, seed),
         range(windows),
         store=store,
         chunk=_CHUNK,
@@ -156,17 +131,30 @@ def measure_background(
     return Background(np.sort(found["statistic"]), problem.data.detectors, identity_of(problem))
 
 
-def _noise_windows(
-    problem: Problem, seed: int, psd: np.ndarray | None, items: range
-) -> dict[str, np.ndarray]:
+def _noise_windows(problem: Problem, seed: int, items: range) -> dict[str, np.ndarray]:
     """Statistics of a chunk of noise windows."""
-    values = [quick_log_bayes(_noise(problem, seed * 1_000_003 + item, psd), seed=item) for item in items]
+    values = [quick_log_bayes(simulate_noise(problem, seed=seed * 1_000_003 + item), seed=item) for item in items]
     return {"statistic": np.array(values)}
 
 
-def _noise(problem: Problem, seed: int, psd: np.ndarray | None) -> Event:
-    if psd is None:
-        return simulate_noise(problem, seed=seed)
-    analysis = prepare(problem, psd=psd)
-    white = np.random.default_rng([seed, 5]).standard_normal((*psd.shape, 2)).view(complex)[..., 0]
-    return Event(analysis, coloured(white, analysis))
+def shuffled_pairs(
+    windows: int, detectors: int, *, count: int, left_out: Sequence[int], rng: np.random.Generator
+) -> Int[np.ndarray, "count detectors"]:
+    """Windows to put together from different times, so that no wave reaches all detectors in one.
+
+    Args:
+        windows: Number of windows.
+        detectors: Number of detectors.
+        count: Number of combinations.
+        left_out: Windows that may hold a signal.
+        rng: Random generator.
+
+    Returns:
+        A window for each detector, all different and more than one window apart; fewer than
+        asked where there are not as many combinations.
+    """
+    allowed = np.setdiff1d(np.arange(windows), np.asarray(left_out, int))
+    drawn = rng.choice(allowed, size=(20 * count, detectors))
+    apart = np.all([np.abs(drawn[:, i] - drawn[:, j]) > 1 for i in range(detectors) for j in range(i)], axis=0)
+    order = np.sort(np.unique(drawn[apart], axis=0, return_index=True)[1])
+    return drawn[apart][order[:count]]

@@ -168,7 +168,7 @@ def make_bank(
         done += count
     both = np.concatenate(theta)
     place, drawn = both[:, : points.dimensions], both[:, points.dimensions :]
-    values = analysis.parameters.unpack(drawn)
+    values = analysis.model.values(drawn)
     patterns = analysis.chart.patterns(analysis.chart.from_equatorial(values["ra"], values["dec"]))
     unit = strain_amplitude(values["total_mass"], values["mass_ratio"], values["semi_latus_rectum"], 1.0)
     argument = values.get("argument_of_pericentre", values["psi"])
@@ -208,7 +208,7 @@ def _project(
     reference: int,
 ) -> Float[np.ndarray, "n detectors 3 rank"]:
     """The three series of bursts in each detector's basis, arriving `offset` after time zero at the reference."""
-    values = analysis.parameters.unpack(theta)
+    values = analysis.model.values(theta)
     grid = analysis.masses.log_tau
     x = Points(analysis, reference).of(theta)[:, 0]
     place = (x - grid[0]) / (grid[1] - grid[0])

@@ -1,6 +1,5 @@
 """The compact estimator: a conditional spline flow in the few coordinates that are not integrated out."""
 
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp

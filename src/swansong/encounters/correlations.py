@@ -78,7 +78,7 @@ class Correlations:
             turned = (phases[:, None] * filtered).astype(np.complex64)
             for row in range(rows):
                 padded[..., lowest : lowest + bins] = templates[row] * turned
-                times = scipy.fft.irfft(padded, length, axis=-1, overwrite_x=False)
+                times = np.asarray(scipy.fft.irfft(padded, length, axis=-1))
                 block = values[d, row].reshape(-1, nodes, series)
                 block[-first:] = np.moveaxis(times[..., : last + 1], -1, 0)
                 block[:-first] = np.moveaxis(times[..., first:], -1, 0)

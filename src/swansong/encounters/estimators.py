@@ -6,11 +6,12 @@ from pathlib import Path
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from swansong.core.errors import DomainError, InputError
 from swansong.core.provenance import collect
-from swansong.core.types import Array, Float, Key
+from swansong.core.types import Array, ArrayLike, Float, Key
 from swansong.encounters.answers import weighted_posterior
 from swansong.encounters.compact import CompactFlow
 from swansong.encounters.correlations import Correlations
@@ -130,13 +131,13 @@ class NetworkLaw:
 
 
 @eqx.filter_jit
-def _sample(network: CompactFlow, coefficients: Array, levels: Array, n: int, key: Key) -> tuple[Array, Array]:
+def _sample(network: CompactFlow, coefficients: ArrayLike, levels: ArrayLike, n: int, key: Key) -> tuple[Array, Array]:
     return network.sample(coefficients, levels, samples=n, key=key)
 
 
 @eqx.filter_jit
-def _log_prob(network: CompactFlow, x: Array, coefficients: Array, levels: Array) -> Array:
-    return network.log_prob_many(x, coefficients, levels)
+def _log_prob(network: CompactFlow, x: ArrayLike, coefficients: ArrayLike, levels: ArrayLike) -> Array:
+    return network.log_prob_many(jnp.asarray(x), coefficients, levels)
 
 
 def alignment(points: Points, scan: Scan, *, rng: np.random.Generator) -> float:
@@ -293,7 +294,8 @@ def _noise_warnings(event: Event, trained: TrainedNetwork, *, reweight: bool) ->
     detector, band = divmod(worst, len(DRIFT_KNOTS))
     sentence = (
         f"the noise of {event.detectors[detector]} near {DRIFT_KNOTS[band]:g} Hz has {np.exp(levels[worst]):.3g} times "
-        f"the power that `{trained.recipe.estimator}` was trained around, beyond the {np.exp(limit):.1f} times it has seen"
+        f"the power that `{trained.recipe.estimator}` was trained around, beyond the {np.exp(limit):.1f} times it has "
+        "seen"
     )
     if not reweight:
         raise DomainError(f"{sentence}; keep the importance weights on or use `--estimator exact`")

@@ -19,7 +19,7 @@ from swansong.encounters.problem import drawn_psd, frequencies, prepare
 from swansong.encounters.settings import LOWEST_RATE, DataSettings, Problem
 from swansong.encounters.waveform import Burst
 from swansong.inference.posterior import Posterior
-from swansong.signals import Strain, check_network, detector, read_strain, time_delay, welch_spectrum
+from swansong.signals import Strain, check_network, detector, read_strain, welch_spectrum
 
 _BAND_SAMPLES = 300
 _ATTEMPTS = 400
@@ -107,15 +107,13 @@ class Event:
         gps = self.analysis.gps
         if self.truth is None:
             return dict.fromkeys(self.detectors, gps)
-        values = self.analysis.parameters.unpack(self.truth)
-        sky = {"right_ascension": values["ra"], "declination": values["dec"]}
+        values = self.analysis.model.values(self.truth)
+        delays = self.analysis.chart.delays(self.analysis.chart.from_equatorial(values["ra"], values["dec"]))
         centre = gps + float(values["pericentre_time"])
-        return {name: centre + float(time_delay(name, **sky, gps=gps)) for name in self.detectors}
+        return {name: centre + float(delay) for name, delay in zip(self.detectors, delays, strict=True)}
 
 
-def time_series(
-    whitened: Complex[np.ndarray, "... bins"], analysis: Analysis
-) -> Float[np.ndarray, "... samples"]:
+def time_series(whitened: Complex[np.ndarray, "... bins"], analysis: Analysis) -> Float[np.ndarray, "... samples"]:
     """Time series of whitened numbers over the whole segment, with unit variance for noise.
 
     Args:
@@ -134,9 +132,7 @@ def time_series(
     return np.fft.fftshift(np.fft.irfft(padded, length, axis=-1), axes=-1) * (0.5 * length / np.sqrt(bins))
 
 
-def simulate_event(
-    problem: Problem, *, seed: int, truth: Float[np.ndarray, "parameters"] | None = None
-) -> Event:
+def simulate_event(problem: Problem, *, seed: int, truth: Float[np.ndarray, "parameters"] | None = None) -> Event:
     """Simulate an event: a draw from the prior in the noise of a random day.
 
     The signal loses energy to radiation, which the fast likelihoods neglect.
@@ -176,9 +172,7 @@ def simulate_noise(problem: Problem, *, seed: int) -> Event:
     return Event(analysis, coloured(white, analysis))
 
 
-def coloured(
-    white: Complex[np.ndarray, "detectors bins"], analysis: Analysis
-) -> Complex[np.ndarray, "detectors bins"]:
+def coloured(white: Complex[np.ndarray, "detectors bins"], analysis: Analysis) -> Complex[np.ndarray, "detectors bins"]:
     """Strain whose whitened numbers, counted from the start of the segment, are given [1/Hz]."""
     return white / analysis.whitening
 

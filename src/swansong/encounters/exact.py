@@ -58,15 +58,15 @@ def exact_posterior(event: Event, *, samples: int, seed: int) -> Posterior:
 
 
 def quick_log_bayes(event: Event, *, seed: int) -> float:
-    """Estimate ln of the Bayes factor against noise with a few thousand points.
+    """Estimate ln of the Bayes factor against noise with two thousand points.
 
     Args:
         event: The event.
         seed: Seed of the draws.
 
     Returns:
-        The estimate: within a few tenths for windows of noise and quiet signals, less
-        certain and never far too high for loud ones.
+        The estimate: within a few tenths for windows of noise and quiet signals, rougher
+        for loud ones.
     """
     correlations = Correlations.of(event.analysis, event.whitened)
     found = quick_log_evidence(correlations, rng=np.random.default_rng([seed, 14]))

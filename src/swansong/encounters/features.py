@@ -32,7 +32,7 @@ def aligned_basis(
     """
     rng = np.random.default_rng(seed)
     theta = np.asarray(analysis.model.prior.sample(jax.random.key(seed), _EXAMPLES))
-    values = analysis.parameters.unpack(theta)
+    values = analysis.model.values(theta)
     tau = timescale(values["total_mass"], values["semi_latus_rectum"])
     weights = analysis.series.weights(values["eccentricity"])
     delays = analysis.chart.delays(analysis.chart.from_equatorial(values["ra"], values["dec"]))
@@ -99,8 +99,8 @@ class AlignedFeatures(eqx.Module):
         Returns:
             Coefficients of all detectors.
         """
-        turned = whitened * np.exp(2j * np.pi * frequency * centre)
-        rows = np.concatenate([turned.real, turned.imag], axis=1)
+        turned = np.asarray(whitened) * np.exp(2j * np.pi * frequency * centre)
+        rows = np.concatenate([np.real(turned), np.imag(turned)], axis=1)
         return np.einsum("drf,df->dr", np.asarray(unwrap(self.basis), float), rows).reshape(-1)
 
     def levels(

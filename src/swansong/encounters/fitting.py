@@ -59,9 +59,7 @@ def fit(
     problem = problem_of(recipe)
     settings, reference = recipe.compact, reference_detector(recipe)
     analysis = prepare(problem)
-    basis = aligned_basis(
-        analysis, rank=settings.rank, window=1.2 * settings.window, reference=reference, seed=seed
-    )
+    basis = aligned_basis(analysis, rank=settings.rank, window=1.2 * settings.window, reference=reference, seed=seed)
     made = {"basis": basis, "reference": reference, "window": settings.window, "quiet": quiet}
     bank = make_bank(problem, **made, rows=recipe.bank, seed=seed)
     validation = make_bank(problem, **made, rows=_VALIDATION_ROWS, seed=seed + 1_000_003)
@@ -81,9 +79,7 @@ def fit(
     )
 
 
-def build(
-    recipe: Recipe, *, basis: np.ndarray, validation: BurstBank, psd: np.ndarray, seed: int
-) -> CompactFlow:
+def build(recipe: Recipe, *, basis: np.ndarray, validation: BurstBank, psd: np.ndarray, seed: int) -> CompactFlow:
     """Draw the weights of the compact network, its features scaled to typical events."""
     batch = eqx.filter_jit(validation.batch)(jax.random.key(7), _SCALE_EVENTS)
     scale = np.asarray(batch.coefficients).std(axis=0) + 1.0

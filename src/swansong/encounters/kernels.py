@@ -61,7 +61,7 @@ def _pattern(tensor, x, y, z):
 def _place(value, first, step, count):
     """Row below a value, kept so that four rows exist, and the share of the way to the next."""
     place = (value - first) / step
-    row = min(max(int(math.floor(place)), 1), count - 3)
+    row = min(max(math.floor(place), 1), count - 3)
     return row, place - row
 
 
@@ -70,7 +70,7 @@ def _series(correlation, squares, row, cubic, eccentricity, time, clock, taps, z
     """Correlations (3) and squares (AcAc, AcB, BB, AsAs) of one detector at one point."""
     nodes = eccentricity.size
     place = (time - clock[0]) / clock[1]
-    index = int(math.floor(place))
+    index = math.floor(place)
     if index < 2 or index > correlation.shape[1] - 4:
         return False
     _quintic(place - index, taps)

@@ -1,14 +1,16 @@
 """Named parameters of a close encounter, their prior, and the two numbers that one burst measures well."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 
 from swansong.core.constants import MEGAPARSEC, SOLAR_MASS_SECONDS, SPEED_OF_LIGHT
+from swansong.core.types import ArrayLike
 from swansong.encounters.settings import ModelSettings, PriorSettings
 from swansong.inference.laws import Law
 from swansong.inference.parameters import Parameter, Parameters
@@ -86,7 +88,7 @@ class EncounterModel:
     """
 
     settings: PriorSettings
-    signal: ModelSettings = ModelSettings()
+    signal: ModelSettings = field(default_factory=ModelSettings)
 
     @property
     def shared_angle(self) -> bool:
@@ -112,6 +114,11 @@ class EncounterModel:
             _angle("argument_of_pericentre", math.pi, latex=r"$\beta$"),
         ]
         return Parameters(rows[:-1] if self.shared_angle else rows)
+
+    def values(self, theta: ArrayLike) -> dict[str, np.ndarray]:
+        """Parameter vectors (..., parameters) by name, for code on the host."""
+        named = self.parameters.unpack(np.asarray(theta, float))
+        return {name: np.asarray(column) for name, column in named.items()}
 
     @cached_property
     def prior(self) -> Prior:

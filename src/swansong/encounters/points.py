@@ -44,7 +44,7 @@ class Points:
 
     def of(self, theta: Float[np.ndarray, "n parameters"]) -> Float[np.ndarray, "n d"]:
         """Coordinates of parameters."""
-        values = self.analysis.parameters.unpack(np.atleast_2d(theta))
+        values = self.analysis.model.values(np.atleast_2d(theta))
         low, high = self.analysis.model.settings.eccentricity
         chart = self.analysis.chart
         direction = chart.from_equatorial(values["ra"], values["dec"])

@@ -6,6 +6,7 @@ last mixture with a share of scan guesses, so that no mode the scan knows can be
 without them a sky mode of a few per cent is lost without a sign in the efficiency.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -236,4 +237,5 @@ def _fit(batches: list[Weighted], *, rng: np.random.Generator) -> StudentMixture
 
 def _effective(log_weights: Float[np.ndarray, "n"]) -> float:
     """Effective number of samples."""
-    return float(np.exp(2.0 * logsumexp(log_weights) - logsumexp(2.0 * log_weights)))
+    total, squares = float(np.asarray(logsumexp(log_weights))), float(np.asarray(logsumexp(2.0 * log_weights)))
+    return math.exp(2.0 * total - squares)

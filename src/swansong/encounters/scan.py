@@ -54,7 +54,7 @@ class Scan:
         maps = _blurred(correlations.values, squares, 3 * middle, 1.0 / spread**2)
         peaks = maps.max(axis=(1, 2))
         reference = int(np.argmax(peaks))
-        reach = int(math.ceil(2.0 * _EARTH * CLOCK))
+        reach = math.ceil(2.0 * _EARTH * CLOCK)
         total = maps[reference].copy()
         for d in range(len(maps)):
             if d != reference:
@@ -162,7 +162,7 @@ def _sky_delays(correlations: Correlations, reference: int) -> Int[np.ndarray, "
 
 
 def _smeared(table: Float[np.ndarray, "rows times"], reach: int) -> Float[np.ndarray, "rows times"]:
-    """ln of the mean of the exponential over neighbouring times."""
+    """Log of the mean of the exponential over neighbouring times."""
     top = table.max(axis=1, keepdims=True)
     weight = np.exp(table - top)
     width = 2 * reach + 1
@@ -194,7 +194,7 @@ def _blurred(values, squares, column, precision):
 
 @njit(cache=True, parallel=True)
 def _sky_log_weights(maps, rows, columns, delays, reference, power):
-    """ln probability of every cell of the sky, given cells of time scale and arrival time."""
+    """Log probability of every cell of the sky, given cells of time scale and arrival time."""
     n, cells, detectors, times = rows.size, delays.shape[0], maps.shape[0], maps.shape[2]
     found = np.zeros((n, cells))
     for i in prange(n):

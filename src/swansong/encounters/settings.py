@@ -71,7 +71,10 @@ class PriorSettings(Config):
         ):
             low, high = getattr(self, name)
             if low < least or high > most:
-                msg = f"`prior.{name}` must lie within [{least:g}, {most:g}], where the waveform holds, got [{low:g}, {high:g}]"
+                msg = (
+                    f"`prior.{name}` must lie within [{least:g}, {most:g}], where the waveform holds, got "
+                    f"[{low:g}, {high:g}]"
+                )
                 raise ValueError(msg)
         if self.pericentre_time[1] - self.pericentre_time[0] > 1.0:
             msg = (
@@ -96,7 +99,10 @@ class DataSettings(Config):
         default=(), description="Noise spectrum of each detector: packaged names or files; O3 curves if left out"
     )
     drift: float = Field(
-        default=0.2, ge=0.0, le=1.0, description="Scatter of ln power of the noise around its spectrum from event to event"
+        default=0.2,
+        ge=0.0,
+        le=1.0,
+        description="Scatter of ln power of the noise around its spectrum from event to event",
     )
     rate: float = Field(default=2048.0, ge=LOWEST_RATE, description="Sampling rate [Hz]")
     duration: float = Field(default=4.0, ge=2.0, le=16.0, description="Length of the analysed segment [s]")
@@ -143,8 +149,8 @@ class Problem(Config):
         # Light crosses the Earth's radius in 21 ms, and the signal needs room on both sides.
         if reach + 0.25 > 0.5 * self.data.duration:
             msg = (
-                f"`prior.pericentre_time` reaches {reach:g} s from the centre of a segment of {self.data.duration:g} s; "
-                "give a longer `data.duration` or a narrower prior"
+                f"`prior.pericentre_time` reaches {reach:g} s from the centre of a segment of {self.data.duration:g} "
+                "s; give a longer `data.duration` or a narrower prior"
             )
             raise ValueError(msg)
         return self

@@ -130,7 +130,9 @@ class SkyChart:
         ra = (np.arctan2(y, x) + greenwich_sidereal_time(self.gps)) % (2.0 * math.pi)
         return np.stack([ra, np.arcsin(np.clip(z, -1.0, 1.0))], axis=-1)
 
-    def from_equatorial(self, ra: Float[np.ndarray, "..."], dec: Float[np.ndarray, "..."]) -> Float[np.ndarray, "... 3"]:
+    def from_equatorial(
+        self, ra: Float[np.ndarray, "..."], dec: Float[np.ndarray, "..."]
+    ) -> Float[np.ndarray, "... 3"]:
         """Unit vectors to right ascensions and declinations [rad]."""
         longitude = np.asarray(ra) - greenwich_sidereal_time(self.gps)
         level = np.cos(dec)
