@@ -121,23 +121,28 @@ def burst_answer(burst_event):
 
 
 @pytest.fixture(scope="session")
-def burst_network(burst_problem, tmp_path_factory):
+def burst_basis(burst_analysis):
+    """Sixty-four vectors a detector for bursts aligned to 24 ms at the second one."""
+    from swansong.encounters.features import aligned_basis
+
+    return aligned_basis(burst_analysis, rank=64, window=0.024, reference=1, seed=0)
+
+
+@pytest.fixture(scope="session")
+def burst_network(burst_problem, burst_analysis, burst_basis, tmp_path_factory):
     """Weights file of a tiny untrained network for `burst_problem`, as training would leave it."""
     from swansong.core.config import as_dict
     from swansong.core.provenance import collect
     from swansong.encounters.bank import make_bank
-    from swansong.encounters.features import aligned_basis
     from swansong.encounters.fitting import build
-    from swansong.encounters.problem import prepare
     from swansong.encounters.settings import CompactSettings, Problem, Recipe
     from swansong.learning.checkpoints import save_module
 
-    analysis = prepare(burst_problem)
+    analysis, basis = burst_analysis, burst_basis[:, :16]
     recipe = Recipe(
         **{name: getattr(burst_problem, name) for name in Problem.model_fields},
         compact=CompactSettings(rank=16, width=16, blocks=1, context=4, layers=2, layer_width=8, knots=4),
     )
-    basis = aligned_basis(analysis, rank=16, window=0.024, reference=1, seed=0)
     bank = make_bank(burst_problem, basis=basis, reference=1, window=0.02, rows=256, seed=0)
     network = build(recipe, basis=basis, validation=bank, psd=analysis.psd, seed=0)
     path = tmp_path_factory.mktemp("network") / "compact.h5"
