@@ -6,26 +6,26 @@ Environment:
 """
 
 import os
-import time
 
 import jax
 import numpy as np
 import pytest
 from peers import DirectLikelihood, run_dynesty
-from summary import Row
+from summary import record, timed
 
 from swansong.core.errors import InputError
-from swansong.inference import Posterior, compare
+from swansong.inference import Posterior
+from swansong.learning.packaged import packaged_weights
 from swansong.ringdown.estimators import infer
 from swansong.ringdown.events import Event, simulate_event
 from swansong.ringdown.problem import simulated_analysis
 from swansong.ringdown.settings import Problem
-from swansong.ringdown.weights import packaged_weights
 
 SAMPLES = 20_000
 SNR = 40.0
 ROUNDS = 7
 SEED = 11
+NAMES = ("final_mass", "final_spin")
 
 
 @pytest.fixture(scope="module")
@@ -43,49 +43,28 @@ def exact(event) -> Posterior:
     return infer(event, samples=10 * SAMPLES, seed=SEED + 1)
 
 
-def record(rows, name, posterior, *, reference, wall, processor, evidence, note=""):
-    found = compare(posterior, reference)
-    row = Row(
-        name,
-        float(np.median(wall)),
-        float(np.median(processor)),
-        len(posterior),
-        posterior.effective_samples,
-        (evidence, float(posterior.log_evidence_error or 0.0)),
-        {parameter: found[parameter].js_distance for parameter in ("final_mass", "final_spin")},
-        found["final_mass"].noise_floor,
-        note,
-    )
-    rows.append(row)
-    return row
-
-
-def timed(function, wall, processor):
-    """The function with its wall-clock and processor time appended to lists at each call."""
-
-    def call():
-        began, used = time.perf_counter(), time.process_time()
-        found = function()
-        wall.append(time.perf_counter() - began)
-        processor.append(time.process_time() - used)
-        return found
-
-    return call
-
-
 @pytest.mark.parametrize("estimator", ["exact", "flow", "compact"])
 def test_infer(benchmark, rows, event, exact, estimator):
     """20,000 weighted samples, evidence included; the first call, which compiles, is not counted."""
     if estimator != "exact":
         try:
-            packaged_weights(estimator)
+            packaged_weights("ringdown", estimator)
         except InputError as error:
             pytest.skip(str(error))
     wall, processor = [], []
     call = timed(lambda: infer(event, estimator=estimator, samples=SAMPLES, seed=SEED), wall, processor)
     posterior = benchmark.pedantic(call, rounds=ROUNDS, warmup_rounds=1)
     evidence = posterior.metadata["log_bayes_factor"]
-    row = record(rows, estimator, posterior, reference=exact, wall=wall[1:], processor=processor[1:], evidence=evidence)
+    row = record(
+        rows,
+        estimator,
+        posterior,
+        reference=exact,
+        names=NAMES,
+        wall=wall[1:],
+        processor=processor[1:],
+        evidence=evidence,
+    )
     benchmark.extra_info.update(vars(row))
     assert abs(evidence - exact.metadata["log_bayes_factor"]) < max(0.1, 6.0 * posterior.log_evidence_error)
 
@@ -99,7 +78,16 @@ def test_dynesty(benchmark, rows, event, exact, tmp_path):
     most = os.environ.get("SWANSONG_BENCH_MAXCALL")
     wall, processor = [], []
     call = timed(
-        lambda: run_dynesty(event, live=live, folder=tmp_path, seed=SEED, maxcall=None if most is None else int(most)),
+        lambda: run_dynesty(
+            DirectLikelihood.of(event),
+            event.analysis.model.parameters,
+            live=live,
+            folder=tmp_path,
+            seed=SEED,
+            system="ringdown",
+            log_prior_share=event.analysis.log_prior_share,
+            maxcall=None if most is None else int(most),
+        ),
         wall,
         processor,
     )
@@ -115,6 +103,7 @@ def test_dynesty(benchmark, rows, event, exact, tmp_path):
         "dynesty",
         posterior,
         reference=exact,
+        names=NAMES,
         wall=wall,
         processor=processor,
         evidence=posterior.log_evidence,

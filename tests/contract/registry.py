@@ -22,6 +22,7 @@ class System:
         prior: Prior of its parameters.
         event: Simulated event of a seed.
         infer: Posterior of an event: `infer(event, samples=..., seed=...)`.
+        bilby_prior: Whether bilby can spell the laws of the prior.
     """
 
     name: str
@@ -29,6 +30,7 @@ class System:
     prior: Prior
     event: Callable[[int], Any]
     infer: Callable[..., Posterior]
+    bilby_prior: bool = True
 
 
 Builder = Callable[[Path, Callable[[str], Any]], System]
@@ -87,6 +89,7 @@ def encounters(estimator: str, folder: Path, fixture: Callable[[str], Any]) -> S
         analysis.model.prior,
         lambda seed: simulate_event(problem, seed=seed, truth=truth),
         lambda event, *, samples, seed: infer(event, estimator=estimator, samples=samples, seed=seed, weights=weights),
+        bilby_prior=False,
     )
 
 

@@ -92,7 +92,8 @@ def test_saving_and_loading_keeps_the_hash(posterior, tmp_path):
 
 
 def test_bilby_reads_its_nine_keys(system, posterior, tmp_path):
-    posterior.to_bilby(tmp_path / "result.json", label="contract", prior=system.prior)
+    prior = system.prior if system.bilby_prior else None
+    posterior.to_bilby(tmp_path / "result.json", label="contract", prior=prior)
     found = json.loads((tmp_path / "result.json").read_text())
     assert set(found) == BILBY_KEYS
     columns = found["posterior"]["content"]

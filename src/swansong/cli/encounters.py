@@ -59,6 +59,9 @@ SCHEMAS = SYSTEM.schemas
 MOST_DETECTORS = 3
 """Detectors that one analysis takes."""
 
+FEWEST_WINDOWS = 20
+"""Noise windows below which no false-alarm probability means anything."""
+
 app = App(name="encounters", help_epilogue="Every verb explains its options: `swansong encounters infer --help`.")
 app.help = """Find and measure the bursts of black holes that pass each other closely.
 
@@ -128,6 +131,7 @@ def detect(
     threshold: float = 0.01,
     candidates: Whole = 5,
     samples: Whole = 5000,
+    background: Whole = 200,
     run: RunOptions = RunOptions(),
     called: Called = Invocation(),
 ) -> None:
@@ -147,6 +151,7 @@ def detect(
         threshold: False-alarm probability of a window below which it is a candidate.
         candidates: Largest number of candidates to measure, the least probable in noise first.
         samples: Samples of the posterior of each candidate.
+        background: Noise windows that false alarms are counted on; more of them show smaller probabilities.
         run: Seed, output and display.
         called: How the command was called.
     """
@@ -166,6 +171,7 @@ def detect(
         )
     at_least(candidates, 1, option="--candidates")
     at_least(samples, FEWEST_SAMPLES, option="--samples")
+    at_least(background, FEWEST_WINDOWS, option="--background")
     folder = choose_folder(run.out, default="encounters-detect", force=run.force)
     from swansong.cli import encounters_detect
 
@@ -178,6 +184,7 @@ def detect(
             threshold=threshold,
             candidates=candidates,
             samples=samples,
+            background=background,
             folder=folder,
             command=called.command,
             **run.common(),

@@ -30,6 +30,7 @@ def detect(
     threshold: float,
     candidates: int,
     samples: int,
+    background: int,
     **where: Unpack[Where],
 ) -> Written:
     """Scan strain for bursts and write what was found.
@@ -42,6 +43,7 @@ def detect(
         threshold: False-alarm probability below which a window is a candidate.
         candidates: Largest number of candidates.
         samples: Samples of the posterior of each candidate.
+        background: Noise windows that false alarms are counted on.
         **where: Seed, folder and display.
 
     Returns:
@@ -53,7 +55,14 @@ def detect(
     seed, folder, force = where["seed"], where["folder"], where["force"]
     strains = check_network([read_strain(path, detector=name) for name, path in strain.items()])
     _check_span(strains[0], start=start, end=end)
-    asked = {"threshold": threshold, "samples": samples, "candidates": candidates, "start": start, "end": end}
+    asked = {
+        "threshold": threshold,
+        "samples": samples,
+        "candidates": candidates,
+        "background": background,
+        "start": start,
+        "end": end,
+    }
     provenance = collect(
         configuration={"problem": as_dict(problem), **asked}, seed=seed, inputs=dict(strain), command=where["command"]
     )

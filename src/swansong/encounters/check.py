@@ -26,6 +26,7 @@ SNR_EDGES = (6.0, 10.0, 15.0, 30.0, 60.0)
 """Bins of the network's optimal signal-to-noise ratio."""
 
 _CHUNK = 16
+_ENOUGH = 100.0  # effective samples that a distance needs
 _COMPARED = 50  # injections whose network answer is compared with the exact one
 
 
@@ -41,7 +42,7 @@ class CheckResult:
         widths: 68 % width of every parameter over that of its prior, (events, parameters).
         before: Jensen-Shannon divergence of a network's own draws to the exact posterior,
             (events, parameters) [nats]; NaN where not compared.
-        after: The same with importance weights.
+        after: The same with importance weights; NaN also below 100 effective samples.
         log_bayes: ln of the Bayes factor against noise, (events,).
     """
 
@@ -72,16 +73,18 @@ class CheckResult:
         }
         low = {label: float((base.efficiency[inside] < 0.1).mean()) for label, inside in bins(base.snr)}
         report["efficiency"]["share_below_10_percent"] = low
-        compared = np.isfinite(self.after).all(axis=1)
-        if compared.any():
+        compared = np.isfinite(self.before).all(axis=1)
+        weighted = np.isfinite(self.after).all(axis=1)
+        if weighted.any():
             corrected = pp_test(self.corrected, names)
             report |= {
                 "ks_p_corrected": corrected.ks_p,
                 "ks_p_corrected_combined": corrected.combined_p,
-                "js_distance": spread_by_name(self.after[compared], names),
+                "js_distance": spread_by_name(self.after[weighted], names),
                 "js_distance_uncorrected": spread_by_name(self.before[compared], names),
                 "js_noise_floor": js_noise_floor(base.samples, base.samples),
                 "js_events": int(compared.sum()),
+                "js_events_too_inefficient": int((compared & ~weighted).sum()),
             }
         return report
 
@@ -124,7 +127,10 @@ class _Injections:
         row = self._row(event, alone, weighted, seconds=seconds)
         if item < _COMPARED:
             reference = exact_posterior(event, samples=self.samples, seed=seed + 1)
-            row |= {"before": distances(alone, reference), "after": distances(weighted, reference)}
+            row["before"] = distances(alone, reference)
+            # With few effective samples the distance's correction for chance leaves nothing of it.
+            if weighted.effective_samples >= _ENOUGH:
+                row["after"] = distances(weighted, reference)
         return row
 
     def _row(self, event: Event, alone: Posterior, weighted: Posterior, *, seconds: float) -> dict[str, np.ndarray]:

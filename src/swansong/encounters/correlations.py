@@ -6,11 +6,12 @@ from functools import cached_property
 import numpy as np
 import scipy.fft
 
-from swansong.core.types import Complex, Float
+from swansong.core.types import ArrayLike, Complex, Float
 from swansong.encounters.amplitudes import AmplitudeTable
 from swansong.encounters.analysis import Analysis
-from swansong.encounters.kernels import evaluate
+from swansong.encounters.kernels import evaluate, full_likelihood
 from swansong.encounters.masses import AMPLITUDE_UNIT
+from swansong.encounters.model import timescale
 from swansong.encounters.orientations import base_angles, orientation_table
 
 CLOCK = 2048.0
@@ -147,3 +148,26 @@ class Correlations:
         angles[:, 0] = (angles[:, 0] + np.pi * turns[:, 0]) % np.pi
         angles[:, 2] = (angles[:, 2] + np.pi * turns[:, 1]) % np.pi
         return Evaluation(found, angles, directions[np.arange(len(found)), chosen[:, 1]], log_amplitude)
+
+    def log_likelihood_ratio(self, theta: Float[ArrayLike, "n parameters"]) -> Float[np.ndarray, "n"]:
+        """Log likelihood of full parameter vectors over that of noise, about a microsecond each.
+
+        Args:
+            theta: Parameter vectors.
+
+        Returns:
+            The log-likelihood ratios, without radiation reaction; -inf outside the prior's times.
+        """
+        analysis = self.analysis
+        values = analysis.model.values(np.atleast_2d(theta))
+        delays = analysis.chart.delays(analysis.chart.from_equatorial(values["ra"], values["dec"]))
+        return full_likelihood(
+            self.values,
+            analysis.squares,
+            np.array([self.start, 1.0 / CLOCK]),
+            self.table.grid,
+            np.log(timescale(values["total_mass"], values["semi_latus_rectum"])),
+            analysis.series.weights(values["eccentricity"]),
+            values["pericentre_time"][:, None] + delays,
+            analysis.combination(theta) / AMPLITUDE_UNIT,
+        )

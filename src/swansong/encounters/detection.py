@@ -27,6 +27,7 @@ from swansong.inference.posterior import Posterior
 from swansong.signals import Strain, check_network
 
 _SHORTEST = 4  # segments that a spectrum needs
+_APART = 2  # windows between two candidates
 _FEWEST = 20  # windows from which combinations of different times are made
 
 
@@ -163,8 +164,8 @@ def detect(
     for index in map(int, np.argsort(-statistic)):
         if false_alarm[index] > threshold or len(found) >= candidates:
             break
-        # Of two neighbours only the louder one is kept.
-        if all(abs(index - other) > 1 for other in taken):
+        # What whitening leaves of a loud burst rings into its neighbours.
+        if all(abs(index - other) > _APART for other in taken):
             taken.append(index)
             found.append(stretch.candidate(index, false_alarm[index], statistic[index], samples=samples, seed=seed))
     seconds = time.perf_counter() - began

@@ -19,9 +19,10 @@ from swansong.encounters.events import Event
 from swansong.encounters.exact import exact_posterior
 from swansong.encounters.points import MILLISECOND, Points
 from swansong.encounters.problem import frequencies
+from swansong.encounters.published import published_answer
 from swansong.encounters.sampling import Proposal, final_orientations, weigh
 from swansong.encounters.scan import Scan
-from swansong.encounters.settings import ESTIMATORS
+from swansong.encounters.settings import ESTIMATORS, PAPER
 from swansong.encounters.weights import TrainedNetwork, load_weights
 from swansong.inference.posterior import Posterior
 from swansong.signals.drift import DRIFT_KNOTS
@@ -46,7 +47,7 @@ def infer(
 
     Args:
         event: The event.
-        estimator: "exact" or "compact".
+        estimator: "exact", "compact" or, with `weights`, "paper".
         samples: Number of samples.
         seed: Seed of the draws.
         reweight: Whether a network's draws are weighted with the exact likelihood. Without
@@ -62,14 +63,17 @@ def infer(
         DomainError: If a network is asked about data outside its training.
         FileError: If the weights are damaged.
     """
-    if estimator not in ESTIMATORS:
-        raise InputError(f"`estimator` must be one of {', '.join(ESTIMATORS)}, got '{estimator}'")
+    if estimator not in (*ESTIMATORS, PAPER):
+        raise InputError(f"`estimator` must be one of {', '.join((*ESTIMATORS, PAPER))}, got '{estimator}'")
     if estimator == "exact":
         found = exact_posterior(event, samples=samples, seed=seed)
     else:
         trained = load_weights(estimator, weights)
         check_domain(event, trained, reweight=reweight)
-        found = Amortised.of(event, trained, seed=seed).answer(samples=samples, seed=seed, reweight=reweight)
+        if estimator == PAPER:
+            found = published_answer(event, trained, samples=samples, seed=seed, reweight=reweight)
+        else:
+            found = Amortised.of(event, trained, seed=seed).answer(samples=samples, seed=seed, reweight=reweight)
     provenance = collect(configuration={"estimator": estimator}, seed=seed, inputs=dict(event.inputs))
     return replace(found, truth=event.truth, warnings=event.warnings + found.warnings, provenance=provenance)
 
@@ -270,7 +274,7 @@ def check_domain(event: Event, trained: TrainedNetwork, *, reweight: bool) -> tu
         raise DomainError(
             f"`prior.{wider}` reaches beyond what `{name}` was trained on; use `--estimator exact` or narrow the prior"
         )
-    return _noise_warnings(event, trained, reweight=reweight)
+    return () if name == PAPER else _noise_warnings(event, trained, reweight=reweight)
 
 
 def _wider_prior(event: Event, trained: TrainedNetwork) -> str | None:

@@ -113,20 +113,22 @@ class Event:
         return {name: centre + float(delay) for name, delay in zip(self.detectors, delays, strict=True)}
 
 
-def time_series(whitened: Complex[np.ndarray, "... bins"], analysis: Analysis) -> Float[np.ndarray, "... samples"]:
+def time_series(
+    whitened: Complex[np.ndarray, "... bins"], analysis: Analysis, *, rate: float | None = None
+) -> Float[np.ndarray, "... samples"]:
     """Time series of whitened numbers over the whole segment, with unit variance for noise.
 
     Args:
         whitened: Whitened numbers.
         analysis: Their analysis.
+        rate: Sampling rate [Hz]; twice the highest frequency if None.
 
     Returns:
-        The series, the middle of the segment at half its length, sampled at twice the
-        highest frequency.
+        The series, the middle of the segment at half its length.
     """
     bins = len(analysis.frequency)
     first = round(analysis.duration * analysis.frequency[0])
-    length = 2 * (first + bins - 1)
+    length = 2 * (first + bins - 1) if rate is None else round(rate * analysis.duration)
     padded = np.zeros((*whitened.shape[:-1], length // 2 + 1), complex)
     padded[..., first : first + bins] = whitened
     return np.fft.fftshift(np.fft.irfft(padded, length, axis=-1), axes=-1) * (0.5 * length / np.sqrt(bins))

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from paramax import NonTrainable, unwrap
+from scipy.linalg import eigh
 
 from swansong.core.types import Array, ArrayLike, Complex, Float
 from swansong.encounters.analysis import Analysis
@@ -47,9 +48,9 @@ def aligned_basis(
         shifted = bursts * np.exp(-2j * np.pi * analysis.frequency * delays[:, d : d + 1]) * analysis.whitening[d]
         rows = np.concatenate([shifted.real, shifted.imag], axis=1)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        squares, vectors = np.linalg.eigh(rows @ rows.T)
-        leading = slice(None, -rank - 1, -1)
-        bases.append((vectors[:, leading] / np.sqrt(squares[leading])).T @ rows)
+        # The leading right singular vectors, from the few largest eigenvectors of the small side.
+        squares, vectors = eigh(rows @ rows.T, subset_by_index=[len(rows) - rank, len(rows) - 1])
+        bases.append((vectors[:, ::-1] / np.sqrt(squares[::-1])).T @ rows)
     return np.stack(bases)
 
 

@@ -1,18 +1,25 @@
 """Training an estimator from a recipe."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import numpy as np
 
 from swansong.core.config import as_dict
+from swansong.core.types import PyTree
 from swansong.encounters.bank import BurstBank, make_bank
 from swansong.encounters.compact import CompactFlow, compact_loss
 from swansong.encounters.features import AlignedFeatures, aligned_basis
+from swansong.encounters.model import EncounterModel
+from swansong.encounters.paper import PaperNetwork, paper_loss
+from swansong.encounters.paper_source import make_paper_source, prior_scaling
 from swansong.encounters.problem import prepare
-from swansong.encounters.settings import Problem, Recipe
+from swansong.encounters.settings import PAPER, Problem, Recipe
+from swansong.learning.batches import Source
 from swansong.learning.plan import FREE_ON_RESUME, TrainingPlan
 from swansong.learning.training import Trained, train
 
@@ -39,8 +46,8 @@ def reference_detector(recipe: Problem) -> int:
 
 def fit(
     recipe: Recipe, *, seed: int, folder: str | Path | None = None, resume: bool = True, quiet: bool = False
-) -> Trained[CompactFlow]:
-    """Train the compact estimator of a recipe.
+) -> Trained[PyTree]:
+    """Train the estimator of a recipe.
 
     Args:
         recipe: What to train.
@@ -56,26 +63,74 @@ def fit(
         ConfigError: If a checkpoint belongs to another recipe.
         TrainingError: If the loss stops being finite.
     """
-    problem = problem_of(recipe)
-    settings, reference = recipe.compact, reference_detector(recipe)
+    prepared = _published(recipe, seed=seed) if recipe.estimator == PAPER else _compact(recipe, seed=seed, quiet=quiet)
+    _log.info("training %s on %d bursts", recipe.estimator, recipe.bank)
+    return train(
+        prepared.model,
+        loss=prepared.loss,
+        source=prepared.source,
+        plan=recipe.training,
+        seed=seed,
+        folder=folder,
+        validation=prepared.validation,
+        state=prepared.state,
+        resume=resume,
+        quiet=quiet,
+        configuration={"recipe": as_dict(recorded(recipe)), "analysis": prepare(problem_of(recipe)).fingerprint},
+    )
+
+
+class Untrained(NamedTuple):
+    """What the training loop needs of an estimator.
+
+    Attributes:
+        model: The network.
+        state: Its batch-normalisation state, or None.
+        loss: Its loss.
+        source: Where batches come from.
+        validation: Where those of the validation come from.
+    """
+
+    model: PyTree
+    state: PyTree
+    loss: Callable[..., Any]
+    source: Source
+    validation: Source
+
+
+def _compact(recipe: Recipe, *, seed: int, quiet: bool) -> Untrained:
+    """The compact flow and its banks of bursts."""
+    problem, settings = problem_of(recipe), recipe.compact
+    reference = reference_detector(recipe)
     analysis = prepare(problem)
+    # Bursts at the edge of the window have their wings beyond it.
     basis = aligned_basis(analysis, rank=settings.rank, window=1.2 * settings.window, reference=reference, seed=seed)
     made = {"basis": basis, "reference": reference, "window": settings.window, "quiet": quiet}
     bank = make_bank(problem, **made, rows=recipe.bank, seed=seed)
     validation = make_bank(problem, **made, rows=_VALIDATION_ROWS, seed=seed + 1_000_003)
     model = build(recipe, basis=basis, validation=validation, psd=analysis.psd, seed=seed)
-    _log.info("training %s on %d bursts", recipe.estimator, recipe.bank)
-    return train(
-        model,
-        loss=compact_loss,
-        source=bank,
-        plan=recipe.training,
-        seed=seed,
-        folder=folder,
-        validation=validation,
-        resume=resume,
-        quiet=quiet,
-        configuration={"recipe": as_dict(recorded(recipe)), "analysis": analysis.fingerprint},
+    return Untrained(model, None, compact_loss, bank, validation)
+
+
+def _published(recipe: Recipe, *, seed: int) -> Untrained:
+    """The published network and its banks of whitened strain."""
+    problem, segment = problem_of(recipe), recipe.paper.segment
+    source = make_paper_source(problem, segment=segment, rows=recipe.bank, seed=seed)
+    rows = min(_VALIDATION_ROWS, recipe.bank)
+    validation = make_paper_source(problem, segment=segment, rows=rows, seed=seed + 1_000_003)
+    model, state = published_network(recipe, seed=seed)
+    return Untrained(model, state, paper_loss, source, validation)
+
+
+def published_network(recipe: Recipe, *, seed: int) -> tuple[PaperNetwork, PyTree]:
+    """Draw the weights of the published network, with its batch-normalisation state."""
+    problem = problem_of(recipe)
+    return eqx.nn.make_with_state(PaperNetwork)(
+        recipe.paper,
+        detectors=len(problem.data.detectors),
+        samples=round(recipe.paper.segment * problem.data.rate),
+        scaling=prior_scaling(EncounterModel(problem.prior, problem.model)),
+        key=jax.random.key(seed),
     )
 
 

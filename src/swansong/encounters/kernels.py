@@ -275,3 +275,44 @@ def evaluate(
             density, place, amplitude_grid, grid[6], quadratic[pick], log_scale, uniform[p, 3]
         )
     return total, chosen, log_amplitude
+
+
+@njit(cache=True, parallel=True, fastmath=True)
+def full_likelihood(correlations, squares, clock, grid, log_tau, eccentricity, times, combination):
+    """Log-likelihood ratios of full parameter vectors, from the same tables.
+
+    Args:
+        correlations: Correlation tables, (detectors, rows, times, 3 nodes), float32.
+        squares: Squares of the series, (detectors, rows, nodes, nodes, 4).
+        clock: First time and spacing of the correlations [s].
+        grid: `AmplitudeTable.grid`.
+        log_tau: ln of the time scale, (n,).
+        eccentricity: Weights of the eccentricity's nodes, (n, nodes).
+        times: Arrival time at each detector, (n, detectors) [s].
+        combination: Weight of each series in every detector, (n, detectors, 3).
+
+    Returns:
+        ln of the likelihood over that of noise, (n,); -inf outside the tables.
+    """
+    n, detectors, rows = log_tau.size, correlations.shape[0], correlations.shape[1]
+    found = np.full(n, -np.inf)
+    for p in prange(n):
+        row, offset = _place(log_tau[p], grid[0], grid[1], rows)
+        if offset < -1.0 or offset > 2.0:
+            continue
+        cubic = _cubic(offset)
+        taps = np.empty(_TAPS)
+        z = np.empty(3)
+        g = np.empty(4)
+        total = 0.0
+        inside = True
+        for d in range(detectors):
+            inside = inside and _series(
+                correlations[d], squares[d], row, cubic, eccentricity[p], times[p, d], clock, taps, z, g
+            )
+            a, s, b = combination[p, d, 0], combination[p, d, 1], combination[p, d, 2]
+            total += a * z[0] + s * z[1] + b * z[2]
+            total -= 0.5 * (a * a * g[0] + 2.0 * a * b * g[1] + b * b * g[2] + s * s * g[3])
+        if inside:
+            found[p] = total
+    return found

@@ -9,12 +9,13 @@ import jax
 import numpy as np
 
 from swansong.core.types import PyTree
+from swansong.encounters.analysis import Analysis
 from swansong.encounters.compact import CompactFlow
 from swansong.encounters.features import AlignedFeatures
-from swansong.encounters.fitting import problem_of, reference_detector
+from swansong.encounters.fitting import problem_of, published_network, reference_detector
 from swansong.encounters.points import dimensions_of
 from swansong.encounters.problem import prepare
-from swansong.encounters.settings import Recipe
+from swansong.encounters.settings import PAPER, Recipe
 from swansong.learning.checkpoints import below, fill_skeleton
 from swansong.learning.packaged import locate_weights, read_weights
 
@@ -28,6 +29,7 @@ class TrainedNetwork:
 
     Attributes:
         network: The network, in inference mode.
+        state: Running averages of its batch normalisations, or None.
         recipe: The recipe it was trained with.
         fingerprint: Fingerprint of the analysis it was trained on.
         sha256: Fingerprint of the weights file.
@@ -35,6 +37,7 @@ class TrainedNetwork:
     """
 
     network: PyTree
+    state: PyTree
     recipe: Recipe
     fingerprint: str
     sha256: str
@@ -45,7 +48,7 @@ def load_weights(estimator: str, path: str | Path | None = None) -> TrainedNetwo
     """Load the weights of an estimator.
 
     Args:
-        estimator: "compact".
+        estimator: "compact" or "paper".
         path: A weights file of a training run; the packaged one if None.
 
     Returns:
@@ -65,16 +68,26 @@ def _load(estimator: str, path: Path, expected: str | None, stamp: int) -> Train
     recipe = found.recipe
     analysis = prepare(problem_of(recipe))
     found.require_analysis(analysis.fingerprint)
-    # Numbers of the skeleton are replaced by the file's; only their shapes matter.
+    skeleton, state = published_network(recipe, seed=0) if estimator == PAPER else (_compact(recipe, analysis), None)
+    network = fill_skeleton(skeleton, below(found.product.arrays, "model/"), source=path)
+    state = fill_skeleton(state, below(found.product.arrays, "state/"), source=path)
+    return TrainedNetwork(
+        eqx.nn.inference_mode(network),
+        state,
+        recipe,
+        found.fingerprint,
+        found.product.sha256,
+        reference_detector(recipe),
+    )
+
+
+def _compact(recipe: Recipe, analysis: Analysis) -> CompactFlow:
+    """A compact flow of the recipe's shapes; its numbers are to be replaced."""
     detectors, bins = analysis.psd.shape
     d, rank = dimensions_of(analysis), recipe.compact.rank
     features = AlignedFeatures.of(
         np.zeros((detectors, rank, 2 * bins)), np.ones(detectors * rank), np.ones((detectors, bins))
     )
-    skeleton = CompactFlow.build(
+    return CompactFlow.build(
         recipe.compact, features=features, centre=np.zeros(d), spread=np.ones(d), key=jax.random.key(0)
-    )
-    network = fill_skeleton(skeleton, below(found.product.arrays, "model/"), source=path)
-    return TrainedNetwork(
-        eqx.nn.inference_mode(network), recipe, found.fingerprint, found.product.sha256, reference_detector(recipe)
     )

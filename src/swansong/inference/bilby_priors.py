@@ -227,6 +227,10 @@ def _spell(prior: Prior, name: str) -> tuple[str, dict[str, Any]]:
             f"the {next(iter(law.bounds))} of {name!r} depends on another parameter, which bilby text cannot say; "
             "give constant bounds or leave the prior out"
         )
+    if not any(entry.law is type(law) for entry in _SPELLINGS.values()):
+        raise InputError(
+            f"the law {type(law).__name__} of {name!r} has no name in bilby; leave the prior out of the file"
+        )
     truncated = isinstance(law, Gaussian) and (law.minimum, law.maximum) != (-math.inf, math.inf)
     spelling = "TruncatedGaussian" if truncated else next(key for key, e in _SPELLINGS.items() if e.law is type(law))
     arguments: dict[str, Any] = {key: float(getattr(law, key)) for key in _SPELLINGS[spelling].numbers}

@@ -249,4 +249,3 @@ def _autoencoder_density(network: CompactAutoencoder, batch: Batch, key: jax.Arr
 
 def _mean_and_error(values: Float[np.ndarray, "events"]) -> dict[str, float]:
     return {"mean": float(values.mean()), "error": float(values.std() / np.sqrt(len(values)))}
-

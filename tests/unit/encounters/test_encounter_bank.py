@@ -9,6 +9,7 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import kstest
 
+from swansong.core.constants import SOLAR_MASS_SECONDS
 from swansong.core.errors import FileError
 from swansong.encounters.bank import Batch, make_bank
 from swansong.encounters.compact import compact_loss
@@ -20,7 +21,6 @@ from swansong.encounters.points import Points
 from swansong.encounters.problem import prepare
 from swansong.encounters.settings import CompactSettings, Problem, Recipe
 from swansong.encounters.weights import load_weights
-from swansong.core.constants import SOLAR_MASS_SECONDS
 from swansong.learning.plan import TrainingPlan
 
 RANK, ROWS = 64, 512
@@ -121,7 +121,9 @@ class TestBank:
         assert levels.shape == (300, 21)
         assert np.ptp(levels[:256], axis=0).max() == 0.0
         assert np.abs(levels[256] - levels[0]).max() > 0.05
-        assert not np.asarray(make_bank(burst_problem, basis=basis, reference=1, window=0.02, rows=8, seed=2).levels).any()
+        assert not np.asarray(
+            make_bank(burst_problem, basis=basis, reference=1, window=0.02, rows=8, seed=2).levels
+        ).any()
 
 
 class TestFeatures:
@@ -169,9 +171,7 @@ class TestNetwork:
         normal = np.random.default_rng(1).standard_normal((2048, 5))
         broad = x.mean(axis=0) + normal @ factor.T
         log_broad = -0.5 * (normal**2).sum(axis=1) - np.log(np.diag(factor)).sum() - 2.5 * np.log(2 * np.pi)
-        ratio = np.exp(
-            np.asarray(density(broad.astype(np.float32), self.coefficients, self.levels)) - log_broad
-        )
+        ratio = np.exp(np.asarray(density(broad.astype(np.float32), self.coefficients, self.levels)) - log_broad)
         assert ratio.mean() == pytest.approx(1.0, abs=5 * ratio.std() / np.sqrt(2048))
 
     def test_the_loss_is_the_mean_of_minus_ln_density(self, network):

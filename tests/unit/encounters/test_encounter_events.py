@@ -32,7 +32,11 @@ RATE, SECONDS = 2048.0, 40.0
         (DataSettings, {"detectors": ("H1", "H1")}, "one to three different detectors"),
         (DataSettings, {"detectors": ("H1", "L1", "V1", "K1")}, "one to three different detectors"),
         (DataSettings, {"spectra": ("aLIGO",)}, r"one spectrum a detector \(3\), got 1"),
-        (DataSettings, {"maximum_frequency": 15.0}, "must lie between 20 Hz and half the sampling rate, 1024 Hz, got 15"),
+        (
+            DataSettings,
+            {"maximum_frequency": 15.0},
+            "must lie between 20 Hz and half the sampling rate, 1024 Hz, got 15",
+        ),
         (DataSettings, {"maximum_frequency": 1100.0}, "half the sampling rate, 1024 Hz, got 1100"),
         (DataSettings, {"rate": 512.0}, "greater than or equal to 1024"),
         (DataSettings, {"duration": 1.0}, "greater than or equal to 2"),
@@ -71,7 +75,9 @@ class TestProblem:
         np.testing.assert_allclose(reference_psd(data)[0], load_spectrum("aLIGO-design").interpolate(frequencies(data)))
 
     def test_drifted_noise_differs_by_day_only_if_it_drifts(self, burst_problem):
-        assert np.array_equal(drawn_psd(burst_problem.data, rng=np.random.default_rng(0)), reference_psd(burst_problem.data))
+        assert np.array_equal(
+            drawn_psd(burst_problem.data, rng=np.random.default_rng(0)), reference_psd(burst_problem.data)
+        )
         moving = burst_problem.data.model_copy(update={"drift": 0.3})
         one, two = (np.log(drawn_psd(moving, rng=np.random.default_rng(seed))) for seed in (0, 1))
         assert 0.1 < np.abs(one - two).mean() < 1.0
@@ -127,10 +133,8 @@ class TestSimulated:
         assert (whole["snr"] >= 6.0).all()
 
     def test_a_cut_out_of_reach_is_refused(self, burst_problem):
-        prior = burst_problem.prior.model_copy(
-            update={"minimum_snr": 300.0, "luminosity_distance": (9000.0, 9500.0)}
-        )
-        with pytest.raises(InputError, match="`prior.minimum_snr` = 300 is out of reach of the prior; lower it or"):
+        prior = burst_problem.prior.model_copy(update={"minimum_snr": 300.0, "luminosity_distance": (9000.0, 9500.0)})
+        with pytest.raises(InputError, match=r"`prior\.minimum_snr` = 300 is out of reach of the prior; lower it or"):
             simulate_event(burst_problem.model_copy(update={"prior": prior}), seed=0)
 
 
@@ -204,7 +208,9 @@ class TestReading:
     def test_slow_strain_is_refused(self, reading):
         problem, _, strains = reading
         slow = tuple(Strain(one.detector, one.data[::4], start=one.start, rate=RATE / 4) for one in strains)
-        with pytest.raises(DataError, match="sampled at 512 Hz, below the .* Hz that the analysed band needs; fetch it"):
+        with pytest.raises(
+            DataError, match=r"sampled at 512 Hz, below the .* Hz that the analysed band needs; fetch it"
+        ):
             event_from_strain(problem, slow)
 
     def test_strain_with_holes_is_refused(self, reading):

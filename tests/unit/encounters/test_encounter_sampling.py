@@ -12,7 +12,7 @@ from swansong.encounters.events import Event
 from swansong.encounters.masses import AMPLITUDE_UNIT
 from swansong.encounters.orientations import response
 from swansong.encounters.points import Points
-from swansong.encounters.sampling import Proposal, adapt, weigh
+from swansong.encounters.sampling import Law, Proposal, adapt, weigh
 from swansong.encounters.scan import Scan
 from swansong.signals import network
 
@@ -60,7 +60,9 @@ def test_correlations_are_sums_at_times_off_the_grid(correlations, burst_event):
         cubic = np.array([np.prod([(place - row - n) / (m - n) for n in range(-1, 3) if n != m]) for m in range(-1, 3)])
         column = (time - correlations.start) * CLOCK
         first = int(column)
-        taps = np.array([np.prod([(column - first - n) / (m - n) for n in range(-2, 4) if n != m]) for m in range(-2, 4)])
+        taps = np.array(
+            [np.prod([(column - first - n) / (m - n) for n in range(-2, 4) if n != m]) for m in range(-2, 4)]
+        )
         block = correlations.values[d, row - 1 : row + 3, first - 2 : first + 4].astype(float)
         nodes = analysis.series.weights(np.array(e))
         found = np.einsum("r,m,rmjk,j->k", cubic, taps, block.reshape(4, 6, 3, 3), nodes)
@@ -88,7 +90,7 @@ def brute_force(
     place = (log_tau - masses.log_tau[0]) / (masses.log_tau[1] - masses.log_tau[0])
     low = int(place)
     density = masses.density[low] + (place - low) * (masses.density[low + 1] - masses.density[low])
-    x = np.linspace(*masses.log_amplitude[[0, -1]], 3000)
+    x = np.linspace(masses.log_amplitude[0], masses.log_amplitude[-1], 3000)
     size, prior = np.exp(x), np.interp(x, masses.log_amplitude, density) * (x[1] - x[0])
     early, late = analysis.model.settings.pericentre_time
     series = whitened_series(analysis, log_tau, e)
@@ -135,9 +137,7 @@ def test_the_kernel_integrates_amplitude_orientation_and_sky(burst_event, burst_
     value, error = kernel.mean(), kernel.std() / np.sqrt(n)
     # Directions as the sampler's coordinates leave them open, in the brute force many and random.
     turns = np.random.default_rng(4).random((1 if case.detectors == 3 else 40, 2))
-    directions = np.concatenate(
-        [analysis.chart.positions(points.sky(x), turn[None])[0] for turn in turns]
-    )
+    directions = np.concatenate([analysis.chart.positions(points.sky(x), turn[None])[0] for turn in turns])
     expected, spread = brute_force(
         analysis, whitened, log_tau=x[0, 0], e=float(points.eccentricity(x)[0]),
         arrival=float(points.arrival(x)[0]), reference=case.reference, directions=directions,
@@ -226,7 +226,7 @@ def test_proposals_at_another_reference_shift_the_scan(correlations, burst_event
 class Half:
     """The part of a law on one side of a plane, as a fit that lost the other side would be."""
 
-    law: object
+    law: Law
     edge: float
     share: float
 

@@ -1,8 +1,10 @@
 """Mixtures of Student-t laws: densities, draws and fits."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from scipy.stats import chi2, kstest, multivariate_t
+from scipy.stats import chi2, f, kstest, multivariate_t
 
 from swansong.core.errors import InputError
 from swansong.inference.mixtures import StudentMixture, fit_student_mixture
@@ -17,14 +19,15 @@ def mixture():
 
 
 def test_the_density_is_scipys(mixture):
+    law: Any = multivariate_t
     x = np.random.default_rng(0).uniform(-6, 6, (50, 2))
-    expected = 0.3 * multivariate_t([-2, 0], FIRST, df=5).pdf(x) + 0.7 * multivariate_t([3, 1], SECOND, df=5).pdf(x)
+    expected = 0.3 * law([-2, 0], FIRST, df=5).pdf(x) + 0.7 * law([3, 1], SECOND, df=5).pdf(x)
     np.testing.assert_allclose(np.exp(mixture.log_prob(x)), expected, rtol=1e-10)
 
 
 def test_the_density_integrates_to_one(mixture):
     """Importance sampling from a broad Student-t law."""
-    broad = multivariate_t([1.0, 0.0], 12.0 * np.eye(2), df=3)
+    broad: Any = multivariate_t([1.0, 0.0], shape=12.0 * np.eye(2), df=3)
     x = broad.rvs(60_000, random_state=1)
     ratio = np.exp(mixture.log_prob(x)) / broad.pdf(x)
     assert ratio.mean() == pytest.approx(1.0, abs=4 * ratio.std() / np.sqrt(60_000))
@@ -43,8 +46,6 @@ def test_draws_follow_the_density(mixture):
         20_000, rng=np.random.default_rng(3)
     )
     # |x|^2 / 2 of a Student-t law follows F(2, 5).
-    from scipy.stats import f
-
     assert kstest((other**2).sum(axis=1) / 2.0, f(2, 5).cdf).pvalue > 1e-3
 
 
