@@ -17,14 +17,16 @@ from swansong.encounters.compact import CompactFlow
 from swansong.encounters.correlations import Correlations
 from swansong.encounters.events import Event
 from swansong.encounters.exact import exact_posterior
+from swansong.encounters.fitting import reference_detector
 from swansong.encounters.points import MILLISECOND, Points
 from swansong.encounters.problem import frequencies
 from swansong.encounters.published import published_answer
 from swansong.encounters.sampling import Proposal, final_orientations, weigh
 from swansong.encounters.scan import Scan
-from swansong.encounters.settings import ESTIMATORS, PAPER
-from swansong.encounters.weights import TrainedNetwork, load_weights
+from swansong.encounters.settings import ESTIMATORS, PAPER, Recipe
+from swansong.encounters.weights import load_weights
 from swansong.inference.posterior import Posterior
+from swansong.learning.packaged import TrainedNetwork
 from swansong.signals.drift import DRIFT_KNOTS
 
 _GUESSES = 4000
@@ -95,10 +97,10 @@ class NetworkLaw:
     centre: float
 
     @classmethod
-    def of(cls, event: Event, trained: TrainedNetwork, scan: Scan, *, rng: np.random.Generator) -> "NetworkLaw":
+    def of(cls, event: Event, trained: TrainedNetwork[Recipe], scan: Scan, *, rng: np.random.Generator) -> "NetworkLaw":
         """Align the data of an event and read its features."""
         analysis, features = event.analysis, trained.network.features
-        centre = alignment(Points(analysis, trained.reference), scan, rng=rng)
+        centre = alignment(Points(analysis, reference_detector(trained.recipe)), scan, rng=rng)
         frequency = analysis.frequency
         return cls(
             trained.network,
@@ -178,7 +180,7 @@ class Amortised:
     """
 
     event: Event
-    trained: TrainedNetwork
+    trained: TrainedNetwork[Recipe]
     points: Points
     correlations: Correlations
     scan: Scan
@@ -186,13 +188,13 @@ class Amortised:
     seconds: float
 
     @classmethod
-    def of(cls, event: Event, trained: TrainedNetwork, *, seed: int) -> "Amortised":
+    def of(cls, event: Event, trained: TrainedNetwork[Recipe], *, seed: int) -> "Amortised":
         """Correlate and align the data of an event."""
         began = time.perf_counter()
         correlations = Correlations.of(event.analysis, event.whitened)
         scan = Scan.of(correlations)
         law = NetworkLaw.of(event, trained, scan, rng=np.random.default_rng([seed, 12]))
-        points = Points(event.analysis, trained.reference)
+        points = Points(event.analysis, reference_detector(trained.recipe))
         return cls(event, trained, points, correlations, scan, law, time.perf_counter() - began)
 
     def answer(self, *, samples: int, seed: int, reweight: bool) -> Posterior:
@@ -237,7 +239,7 @@ class Amortised:
         )
 
 
-def check_domain(event: Event, trained: TrainedNetwork, *, reweight: bool) -> tuple[str, ...]:
+def check_domain(event: Event, trained: TrainedNetwork[Recipe], *, reweight: bool) -> tuple[str, ...]:
     """Refuse, or warn about, data that a network was not trained for.
 
     Args:
@@ -287,7 +289,7 @@ def _wider_prior(event: Event, trained: TrainedNetwork) -> str | None:
     return "minimum_snr" if ours.minimum_snr < theirs.minimum_snr else None
 
 
-def _noise_warnings(event: Event, trained: TrainedNetwork, *, reweight: bool) -> tuple[str, ...]:
+def _noise_warnings(event: Event, trained: TrainedNetwork[Recipe], *, reweight: bool) -> tuple[str, ...]:
     """Warn of noise far from what training has seen; refuse it without weights."""
     analysis = event.analysis
     levels = trained.network.features.levels(analysis.psd, frequency=analysis.frequency)

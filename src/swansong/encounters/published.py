@@ -9,14 +9,17 @@ import numpy as np
 from swansong.encounters.answers import SYSTEM, log_noise_evidence, summaries
 from swansong.encounters.events import Event, time_series
 from swansong.encounters.likelihood import DirectLikelihood
-from swansong.encounters.weights import TrainedNetwork
+from swansong.encounters.settings import Recipe
 from swansong.inference.importance import importance_weights
 from swansong.inference.posterior import Posterior, Seconds
+from swansong.learning.packaged import TrainedNetwork
 
 _RATE = 2048.0  # of the templates of the direct likelihood [Hz]
 
 
-def published_answer(event: Event, trained: TrainedNetwork, *, samples: int, seed: int, reweight: bool) -> Posterior:
+def published_answer(
+    event: Event, trained: TrainedNetwork[Recipe], *, samples: int, seed: int, reweight: bool
+) -> Posterior:
     """Draw from the published network.
 
     It gives all parameters at once, so that its weights need the likelihood of full

@@ -1,50 +1,25 @@
 """Trained weights: packaged or from a run, always checked against the recipe that made them."""
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 
-import equinox as eqx
 import jax
 import numpy as np
 
-from swansong.core.types import PyTree
 from swansong.encounters.analysis import Analysis
 from swansong.encounters.compact import CompactFlow
 from swansong.encounters.features import AlignedFeatures
-from swansong.encounters.fitting import problem_of, published_network, reference_detector
+from swansong.encounters.fitting import problem_of, published_network
 from swansong.encounters.points import dimensions_of
 from swansong.encounters.problem import prepare
 from swansong.encounters.settings import PAPER, Recipe
-from swansong.learning.checkpoints import below, fill_skeleton
-from swansong.learning.packaged import locate_weights, read_weights
+from swansong.learning.packaged import TrainedNetwork, locate_weights, read_weights
 
 SYSTEM = "encounters"
 """Folder of the packaged weights, and name in commands."""
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """A trained estimator with what made it.
-
-    Attributes:
-        network: The network, in inference mode.
-        state: Running averages of its batch normalisations, or None.
-        recipe: The recipe it was trained with.
-        fingerprint: Fingerprint of the analysis it was trained on.
-        sha256: Fingerprint of the weights file.
-        reference: Index of the detector at which its data are aligned.
-    """
-
-    network: PyTree
-    state: PyTree
-    recipe: Recipe
-    fingerprint: str
-    sha256: str
-    reference: int
-
-
-def load_weights(estimator: str, path: str | Path | None = None) -> TrainedNetwork:
+def load_weights(estimator: str, path: str | Path | None = None) -> TrainedNetwork[Recipe]:
     """Load the weights of an estimator.
 
     Args:
@@ -62,23 +37,15 @@ def load_weights(estimator: str, path: str | Path | None = None) -> TrainedNetwo
 
 
 @functools.lru_cache(maxsize=4)
-def _load(estimator: str, path: Path, expected: str | None, stamp: int) -> TrainedNetwork:
+def _load(estimator: str, path: Path, expected: str | None, stamp: int) -> TrainedNetwork[Recipe]:
     """Read a weights file; one that did not change since its time stamp is read once."""
     found = read_weights(path, system=SYSTEM, estimator=estimator, schema=Recipe, expected=expected)
     recipe = found.recipe
     analysis = prepare(problem_of(recipe))
     found.require_analysis(analysis.fingerprint)
-    skeleton, state = published_network(recipe, seed=0) if estimator == PAPER else (_compact(recipe, analysis), None)
-    network = fill_skeleton(skeleton, below(found.product.arrays, "model/"), source=path)
-    state = fill_skeleton(state, below(found.product.arrays, "state/"), source=path)
-    return TrainedNetwork(
-        eqx.nn.inference_mode(network),
-        state,
-        recipe,
-        found.fingerprint,
-        found.product.sha256,
-        reference_detector(recipe),
-    )
+    if estimator == PAPER:
+        return found.fill(*published_network(recipe, seed=0))
+    return found.fill(_compact(recipe, analysis))
 
 
 def _compact(recipe: Recipe, analysis: Analysis) -> CompactFlow:

@@ -6,9 +6,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import equinox as eqx
+
 from swansong.core.config import Config, validate
 from swansong.core.errors import FileError, InputError
 from swansong.core.files import Product, read_product
+from swansong.core.types import PyTree
+from swansong.learning.checkpoints import below, fill_skeleton
 
 MANIFEST = "sha256.json"
 """File beside the packaged weights that says which sha256 each must have."""
@@ -32,6 +36,26 @@ class WeightsFile(Generic[R]):
     fingerprint: str
     path: Path
 
+    def fill(self, network: PyTree, state: PyTree = None) -> "TrainedNetwork[R]":
+        """Put the file's numbers into a network of the right shapes.
+
+        Args:
+            network: Network whose numbers are replaced.
+            state: Its batch-normalisation state, or None.
+
+        Returns:
+            The trained network, in inference mode.
+
+        Raises:
+            FileError: If the shapes differ.
+        """
+        arrays = self.product.arrays
+        filled = fill_skeleton(network, below(arrays, "model/"), source=self.path)
+        kept = fill_skeleton(state, below(arrays, "state/"), source=self.path)
+        return TrainedNetwork(
+            eqx.nn.inference_mode(filled), kept, self.recipe, self.fingerprint, self.product.sha256, str(self.path)
+        )
+
     def require_analysis(self, fingerprint: str) -> None:
         """Refuse weights whose data this version prepares differently.
 
@@ -43,6 +67,27 @@ class WeightsFile(Generic[R]):
                 f"`{self.path}` was trained on data that this version prepares differently; train the recipe it holds "
                 "again"
             )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork(Generic[R]):
+    """A trained estimator with what made it.
+
+    Attributes:
+        network: The network, in inference mode.
+        state: Running averages of its batch normalisations, or None.
+        recipe: The recipe it was trained with.
+        fingerprint: Fingerprint of the analysis it was trained on.
+        sha256: Fingerprint of the weights file.
+        source: Where it came from.
+    """
+
+    network: PyTree
+    state: PyTree
+    recipe: R
+    fingerprint: str
+    sha256: str
+    source: str
 
 
 def packaged_weights(system: str, estimator: str) -> Path:
@@ -123,4 +168,4 @@ def read_weights(
     return WeightsFile(product, recipe, configuration["analysis"], path)
 
 
-__all__ = ["MANIFEST", "WeightsFile", "locate_weights", "packaged_weights", "read_weights"]
+__all__ = ["MANIFEST", "TrainedNetwork", "WeightsFile", "locate_weights", "packaged_weights", "read_weights"]

@@ -14,6 +14,7 @@ from swansong.core.errors import DomainError, InputError
 from swansong.core.provenance import collect
 from swansong.core.types import ArrayLike, Float, Key
 from swansong.inference.posterior import Posterior, Seconds
+from swansong.learning.packaged import TrainedNetwork
 from swansong.ringdown.analysis import Analysis, Limits
 from swansong.ringdown.autoencoder import CompactAutoencoder
 from swansong.ringdown.coordinates import RemnantChart
@@ -24,7 +25,7 @@ from swansong.ringdown.fields import EventFields
 from swansong.ringdown.flow import RemnantFlow
 from swansong.ringdown.paper import to_parameters
 from swansong.ringdown.settings import ESTIMATORS, PAPER
-from swansong.ringdown.weights import TrainedNetwork, load_weights
+from swansong.ringdown.weights import load_weights
 
 _LOUDEST = 1.25  # data louder than this times the loudest signal of the prior are out of range
 _IMPLAUSIBLE = 6.0  # standard deviations of the data's power outside all templates

@@ -1,15 +1,11 @@
 """Trained weights: packaged or from a run, always checked against the recipe that made them."""
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 
-import equinox as eqx
 import numpy as np
 
-from swansong.core.types import PyTree
-from swansong.learning.checkpoints import below, fill_skeleton
-from swansong.learning.packaged import locate_weights, read_weights
+from swansong.learning.packaged import TrainedNetwork, locate_weights, read_weights
 from swansong.ringdown.bank import RANK
 from swansong.ringdown.fitting import build, problem_of
 from swansong.ringdown.networks import DataFeatures
@@ -20,28 +16,7 @@ SYSTEM = "ringdown"
 """Folder of the packaged weights, and name in commands."""
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """A trained estimator with what made it.
-
-    Attributes:
-        network: The network, in inference mode.
-        state: Running averages of its batch normalisations, or None.
-        recipe: The recipe it was trained with.
-        fingerprint: Fingerprint of the analysis it was trained on.
-        sha256: Fingerprint of the weights file.
-        source: Where it came from.
-    """
-
-    network: PyTree
-    state: PyTree
-    recipe: Recipe
-    fingerprint: str
-    sha256: str
-    source: str
-
-
-def load_weights(estimator: str, path: str | Path | None = None) -> TrainedNetwork:
+def load_weights(estimator: str, path: str | Path | None = None) -> TrainedNetwork[Recipe]:
     """Load the weights of an estimator.
 
     Args:
@@ -58,7 +33,7 @@ def load_weights(estimator: str, path: str | Path | None = None) -> TrainedNetwo
 
 
 @functools.lru_cache(maxsize=4)
-def _load(estimator: str, path: Path, expected: str | None, stamp: int) -> TrainedNetwork:
+def _load(estimator: str, path: Path, expected: str | None, stamp: int) -> TrainedNetwork[Recipe]:
     """Read a weights file; one that did not change since its time stamp is read once."""
     found = read_weights(path, system=SYSTEM, estimator=estimator, schema=Recipe, expected=expected)
     recipe = found.recipe
@@ -68,8 +43,4 @@ def _load(estimator: str, path: Path, expected: str | None, stamp: int) -> Train
     basis = np.zeros((len(analysis.basis), min(RANK, analysis.basis.shape[1])))
     features = DataFeatures.of(basis, np.zeros((2, basis.shape[1])))
     skeleton = build(recipe, analysis=analysis, features=features, seed=0)
-    network = fill_skeleton(skeleton.model, below(found.product.arrays, "model/"), source=path)
-    state = fill_skeleton(skeleton.state, below(found.product.arrays, "state/"), source=path)
-    return TrainedNetwork(
-        eqx.nn.inference_mode(network), state, recipe, analysis.fingerprint, found.product.sha256, str(path)
-    )
+    return found.fill(skeleton.model, skeleton.state)
