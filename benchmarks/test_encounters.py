@@ -76,6 +76,9 @@ def test_dynesty(benchmark, rows, event, exact, tmp_path):
     unit = np.asarray(jax.random.uniform(jax.random.key(3), (64, len(event.analysis.parameters))))
     ours = np.asarray(event.analysis.model.prior.from_unit(unit))
     np.testing.assert_allclose([direct.transform(row) for row in unit], ours, rtol=1e-9, atol=1e-9)
+    loud = event.analysis.snr(ours) >= event.analysis.model.settings.minimum_snr
+    table = direct.correlations.log_likelihood_ratio(ours[loud])
+    np.testing.assert_allclose([direct(row) for row in unit[loud]], table, rtol=1e-6, atol=1e-3)
     live = int(os.environ.get("SWANSONG_BENCH_LIVE", "250"))
     most = os.environ.get("SWANSONG_BENCH_MAXCALL")
     wall, processor = [], []
