@@ -1,6 +1,6 @@
 """Evidence of the exact estimator beside dynesty's, on the same likelihood, for several bursts.
 
-    python benchmarks/nested_agreement.py --events 10 --live 600
+    python benchmarks/nested_agreement.py --events 10 --live 1000 --slices 12
 
 Both without a cut on the signal-to-noise ratio, so that nested sampling meets no edge.
 """
@@ -24,7 +24,8 @@ from swansong.encounters.settings import PriorSettings, Problem
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=10)
-    parser.add_argument("--live", type=int, default=600)
+    parser.add_argument("--live", type=int, default=1000)
+    parser.add_argument("--slices", type=int, default=12, help="slices of a step; with four, evidences scatter by nats")
     parser.add_argument("--seed", type=int, default=40001)
     parser.add_argument("--loudest", type=float, default=20.0, help="largest signal-to-noise ratio")
     parser.add_argument("--out", type=Path, default=Path("runs/nested-agreement.json"))
@@ -50,7 +51,7 @@ def main() -> None:
             nlive=given.live,
             periodic=periodic,
             sample="rslice",
-            slices=4,
+            slices=given.slices,
             rstate=np.random.default_rng(seed),
         )
         sampler.run_nested(dlogz=0.05, print_progress=False)
