@@ -269,7 +269,8 @@ def check_domain(event: Event, trained: TrainedNetwork[Recipe], *, reweight: boo
     if analysis.model.signal != recipe.model:
         raise DomainError(
             f"`{name}` was trained on {recipe.model.waveform} waves with a {recipe.model.orientation} argument of "
-            "pericentre; give the same `model`, or use `--estimator exact`"
+            f"pericentre, and the data are analysed with {analysis.model.signal.waveform} waves and a "
+            f"{analysis.model.signal.orientation} one; give the same `model`, or use `--estimator exact`"
         )
     wider = _wider_prior(event, trained)
     if wider:

@@ -186,7 +186,7 @@ class TestNetwork:
     def test_weights_remember_what_made_them(self, network, burst_network, burst_problem, burst_analysis):
         assert problem_of(network.recipe) == burst_problem
         assert network.fingerprint == burst_analysis.fingerprint
-        assert network.reference == reference_detector(burst_problem) == 1
+        assert reference_detector(network.recipe) == reference_detector(burst_problem) == 1
         assert load_weights("compact", burst_network) is network
         assert len(network.sha256) == 64
 
