@@ -22,6 +22,8 @@ AMPLITUDE_UNIT = 1e-21
 """Strain in which amplitudes are kept inside the sampler."""
 
 _CELLS = 96  # of the integral over ln M
+_DRAW_CELLS = 48  # of one draw of ln M, within which it is uniform
+_LOG_SUN = math.log(SOLAR_MASS_SECONDS)
 _LEAST = 1e-300
 
 
@@ -100,7 +102,8 @@ def mass_prior(settings: PriorSettings, *, rows: int = 64, columns: int = 512) -
 def _ratio_range(log_mass, log_tau, log_amplitude, limits):
     """Range of the mass ratio that the prior allows at a total mass; empty where the second is below the first."""
     mass = math.exp(log_mass)
-    p = (math.exp(log_tau) / (mass * SOLAR_MASS_SECONDS)) ** (2.0 / 3.0)
+    # An exponential costs a third of a power.
+    p = math.exp((log_tau - log_mass - _LOG_SUN) * (2.0 / 3.0))
     if p < limits[2] or p > limits[3] or mass <= 2.0 * limits[0]:
         return 1.0, 0.0
     low = max(mass / limits[1] - 1.0, limits[0] / (mass - limits[0]))
@@ -128,8 +131,8 @@ def _below(q):
 @njit(cache=True)
 def _mass_range(log_tau, limits):
     """Range of ln M that the masses and the semi-latus rectum allow at a time scale."""
-    low = max(math.log(2.0 * limits[0]), log_tau - math.log(SOLAR_MASS_SECONDS) - 1.5 * math.log(limits[3]))
-    high = min(math.log(2.0 * limits[1]), log_tau - math.log(SOLAR_MASS_SECONDS) - 1.5 * math.log(limits[2]))
+    low = max(math.log(2.0 * limits[0]), log_tau - _LOG_SUN - 1.5 * math.log(limits[3]))
+    high = min(math.log(2.0 * limits[1]), log_tau - _LOG_SUN - 1.5 * math.log(limits[2]))
     return low, high
 
 
@@ -166,16 +169,16 @@ def _complete(log_tau, log_amplitude, uniform, limits):
     found = np.full((log_tau.size, 4), np.nan)
     for i in prange(log_tau.size):
         low, high = _mass_range(log_tau[i], limits)
-        width = (high - low) / _CELLS
+        width = (high - low) / _DRAW_CELLS
         if not width > 0.0:
             continue
-        below = np.zeros(_CELLS + 1)
-        for c in range(_CELLS):
+        below = np.zeros(_DRAW_CELLS + 1)
+        for c in range(_DRAW_CELLS):
             below[c + 1] = below[c] + _cell(low + (c + 0.5) * width, log_tau[i], log_amplitude[i], limits)
         if below[-1] <= _LEAST:
             continue
         target = uniform[i, 0] * below[-1]
-        cell = min(max(np.searchsorted(below, target, side="right") - 1, 0), _CELLS - 1)
+        cell = min(max(np.searchsorted(below, target, side="right") - 1, 0), _DRAW_CELLS - 1)
         share = (target - below[cell]) / (below[cell + 1] - below[cell])
         log_mass = low + (cell + share) * width
         first, last = _ratio_range(log_mass, log_tau[i], log_amplitude[i], limits)
@@ -184,7 +187,7 @@ def _complete(log_tau, log_amplitude, uniform, limits):
             log_mass = low + (cell + 0.5) * width
             first, last = _ratio_range(log_mass, log_tau[i], log_amplitude[i], limits)
         aim = _below(first) + uniform[i, 1] * (_below(last) - _below(first))
-        for _ in range(60):
+        for _ in range(44):
             middle = 0.5 * (first + last)
             if _below(middle) < aim:
                 first = middle
