@@ -20,7 +20,6 @@ from swansong.encounters.paper_source import make_paper_source, prior_scaling
 from swansong.encounters.problem import prepare
 from swansong.encounters.settings import PAPER, Problem, Recipe
 from swansong.learning.batches import Source
-from swansong.learning.plan import FREE_ON_RESUME, TrainingPlan
 from swansong.learning.training import Trained, train
 
 _VALIDATION_ROWS = 8192
@@ -35,8 +34,7 @@ def problem_of(recipe: Recipe) -> Problem:
 
 def recorded(recipe: Recipe) -> Recipe:
     """The recipe without what cannot change a weight, such as a time limit: what a resumed run must share."""
-    free = {name: TrainingPlan.model_fields[name].default for name in FREE_ON_RESUME}
-    return recipe.model_copy(update={"training": recipe.training.model_copy(update=free)})
+    return recipe.model_copy(update={"training": recipe.training.lasting()})
 
 
 def reference_detector(recipe: Problem) -> int:

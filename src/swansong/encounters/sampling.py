@@ -166,7 +166,7 @@ def adapt(correlations: Correlations, *, rng: np.random.Generator) -> tuple[Prop
             "the posterior vanishes at every guess of the scan; the prior's times or distances do not fit the data"
         )
     ratio = np.sqrt(2.0 * max(best, 0.0))
-    orientations = _orientations(ratio)
+    orientations = final_orientations(ratio)
     for step in range(_MOST_ROUNDS):
         proposal = Proposal(points, scan, _fit(batches, rng=rng), 0.15)
         batches.append(_draw(proposal, correlations, _ROUND, rng=rng, orientations=orientations // 2))
@@ -197,10 +197,6 @@ def quick_log_evidence(correlations: Correlations, *, rng: np.random.Generator) 
 
 def final_orientations(ratio: float) -> int:
     """Orientations to average in the final round at a matched signal-to-noise ratio."""
-    return _orientations(ratio)
-
-
-def _orientations(ratio: float) -> int:
     if ratio < 12.0:
         return 512
     if ratio < 20.0:

@@ -92,6 +92,10 @@ class TrainingPlan(Config):
         """Whether the learning rate at a given step depends on the total number of steps."""
         return self.schedule in ("cosine", "one_cycle")
 
+    def lasting(self) -> "TrainingPlan":
+        """The plan without what cannot change a weight, such as a time limit: what a resumed run must share."""
+        return self.model_copy(update={name: type(self).model_fields[name].default for name in FREE_ON_RESUME})
+
     def identity(self) -> dict[str, object]:
         """The fields that decide the trained weights, for comparison on resume.
 

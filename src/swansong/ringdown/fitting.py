@@ -10,7 +10,6 @@ import jax
 
 from swansong.core.config import as_dict
 from swansong.core.types import PyTree
-from swansong.learning.plan import FREE_ON_RESUME, TrainingPlan
 from swansong.learning.training import Trained, train
 from swansong.ringdown.analysis import Analysis
 from swansong.ringdown.autoencoder import CompactAutoencoder, CompactLoss
@@ -86,8 +85,7 @@ def build(recipe: Recipe, *, analysis: Analysis, features: DataFeatures, seed: i
 
 def recorded(recipe: Recipe) -> Recipe:
     """The recipe without what cannot change a weight, such as a time limit: what a resumed run must share."""
-    free = {name: TrainingPlan.model_fields[name].default for name in FREE_ON_RESUME}
-    return recipe.model_copy(update={"training": recipe.training.model_copy(update=free)})
+    return recipe.model_copy(update={"training": recipe.training.lasting()})
 
 
 def fit(
