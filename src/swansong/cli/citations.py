@@ -79,6 +79,39 @@ PAPERS: dict[str, tuple[Citation, ...]] = {
             "arXiv:1508.03634",
         ),
     ),
+    "emri": (
+        Citation(
+            "problem, statistic and published search",
+            "Speri, Tenorio, Chapman-Bird & Gerosa 2025, Ab uno disce omnes: Single-harmonic search for extreme "
+            "mass-ratio inspirals",
+            "arXiv:2510.20891",
+        ),
+        Citation(
+            "statistic of short Fourier transforms",
+            "Tenorio & Gerosa 2025, Scalable data-analysis framework for long-duration gravitational waves from "
+            "compact binaries using short Fourier transforms",
+            "arXiv:2502.11823",
+        ),
+        Citation(
+            "fluxes and amplitudes from the Teukolsky equation",
+            "Nasipak, pybhpt: black hole perturbation theory and self-force algorithms in Python",
+            "https://pypi.org/project/pybhpt",
+        ),
+        Citation(
+            "conventions of sources and harmonics",
+            "Katz, Chua, Speri, Warburton & Hughes 2021, Fast extreme-mass-ratio-inspiral waveforms: New tools for "
+            "millihertz gravitational-wave data analysis",
+            "arXiv:2104.04582",
+        ),
+        Citation(
+            "conventions of the response of LISA",
+            "Katz, Bayle, Chua & Vallisneri 2022, Assessing the data-analysis impact of LISA orbit approximations "
+            "using a GPU-accelerated response model",
+            "arXiv:2204.06633",
+        ),
+        _SPLINES,
+        _IMPORTANCE,
+    ),
 }
 """Papers by system."""
 

@@ -23,6 +23,7 @@ DONE, WRONG_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 SYSTEMS = {
     "ringdown": "Measure mass and spin of the black hole that a merger leaves, from its last ringing.",
     "encounters": "Find and measure the bursts of black holes that pass each other closely.",
+    "emri": "Find and measure extreme-mass-ratio inspirals in a year of LISA data.",
 }
 """Systems and what they are for; the verbs of each are in `swansong.cli.SYSTEM`, its `app`."""
 

@@ -15,6 +15,7 @@ from swansong.core.errors import ConfigError, FileError, InputError
 
 if TYPE_CHECKING:
     from swansong.core.files import ProductInfo
+    from swansong.signals.lisa_files import LisaData
     from swansong.signals.strain import Strain
 
 _LONGEST = 110  # characters of one fact on the screen
@@ -40,7 +41,7 @@ def report(run: Path, /, *, show_options: ShowOptions = ShowOptions()) -> None:
 
 
 def show(file: Path, /, *, show_options: ShowOptions = ShowOptions()) -> None:
-    """Say what a file is, what is in it and who made it: a product, a TOML file or strain.
+    """Say what a file is, what is in it and who made it: a product, a TOML file, strain or LISA data.
 
     Example: `swansong show runs/demo/posterior.h5`
 
@@ -57,6 +58,10 @@ def show(file: Path, /, *, show_options: ShowOptions = ShowOptions()) -> None:
     shown: Result
     if file.suffix.lower() == ".toml":
         shown = _configuration(file)
+    elif _is_lisa(file):
+        from swansong.signals.lisa_files import read_lisa
+
+        shown = ShownLisa(file, read_lisa(file))
     elif _is_strain(file):
         from swansong.signals.strain_files import read_strain
 
@@ -214,6 +219,47 @@ class ShownStrain:
         )
 
 
+@dataclass(frozen=True)
+class ShownLisa:
+    """Channels of LISA."""
+
+    path: Path
+    data: "LisaData"
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels."""
+        return [name for name in ("A", "E", "T") if getattr(self.data, name) is not None]
+
+    def to_json(self) -> dict[str, Any]:
+        """Channels, start, cadence, length and gaps."""
+        data = self.data
+        return {
+            "type": "lisa",
+            "path": str(self.path),
+            "channels": self.channels,
+            "start": data.start,
+            "duration": data.duration,
+            "cadence": data.cadence,
+            "samples": len(data),
+            "gaps": len(data.gap_times),
+            "gap_share": data.gap_share,
+        }
+
+    def show(self, screen: Screen) -> None:
+        """Tell the same in words."""
+        data = self.data
+        screen.line(f"{self.path}: LISA data, channels {', '.join(self.channels)}", style="bold")
+        gaps = f"{len(data.gap_times)}, {100.0 * data.gap_share:.3g} % of the samples"
+        screen.facts(
+            {
+                "covers": f"{data.duration / 86400.0:.6g} days from {data.start:.10g} s",
+                "samples": f"{len(data):,}, one every {data.cadence:g} s",
+                "gaps": gaps if data.gaps.any() else "none",
+            }
+        )
+
+
 def _configuration(path: Path) -> ShownConfiguration:
     """Find the kind of configuration that a TOML file is."""
     from swansong.cli.main import SYSTEMS
@@ -231,6 +277,20 @@ def _configuration(path: Path) -> ShownConfiguration:
         except ConfigError as error:
             failure = failure or error
     raise failure or ConfigError(f"`{path}` is no configuration of swansong; `swansong ringdown init` writes one")
+
+
+def _is_lisa(path: Path) -> bool:
+    """Tell LISA data by their channels, or by the table of the LISA Data Challenges."""
+    import h5py
+
+    from swansong.core.hashing import SHA256_ATTRIBUTE
+
+    try:
+        with h5py.File(path, "r") as file:
+            known = {"A", "E"} <= set(file) or any(name in file for name in ("obs/tdi", "sky/tdi", "tdi"))
+            return known and SHA256_ATTRIBUTE not in file.attrs
+    except (OSError, RuntimeError):
+        return False
 
 
 def _is_strain(path: Path) -> bool:

@@ -88,7 +88,8 @@ def read_run(folder: str | Path) -> RunReport:
     """Read the products of a run folder and prepare its report.
 
     Args:
-        folder: A folder that `infer`, `check`, `detect`, `train` or `simulate` wrote.
+        folder: A folder that `infer`, `check`, `detect`, `train` or `simulate` wrote, or `tracks`, `search`,
+            `campaign` or `followup` of `swansong emri`.
 
     Returns:
         The report, not yet written.
@@ -150,8 +151,20 @@ def _posterior(path: Path) -> RunReport:
     )
 
 
+def _inspiral(path: Path) -> RunReport:
+    # That module takes `RunReport` from this one.
+    from swansong.report.inspirals import read_inspiral
+
+    return read_inspiral(path)
+
+
 def _check(path: Path) -> RunReport:
-    product = read_product(path, kind="check")
+    product = read_product(path)
+    if product.kind == "emri_check":
+        return _inspiral(path)
+    if product.kind != "check":
+        msg = f"`{path}` holds a {product.kind!r}; give the folder of a `check`"
+        raise FileError(msg)
     result = dict(product.metadata["result"])
     warnings = tuple(result.pop("warnings", ()))
     levels = dict(zip(product.metadata["names"], np.asarray(product.arrays["levels"]).T, strict=True))
@@ -235,6 +248,9 @@ _READERS: dict[str, Callable[[Path], RunReport]] = {
     "posterior.h5": _posterior,
     "check.h5": _check,
     "detection.h5": _detection,
+    "search.h5": _inspiral,
+    "campaign.h5": _inspiral,
+    "track.h5": _inspiral,
     "weights.h5": _training,
     "checkpoint.h5": _training,
     "data_set.h5": _data_set,

@@ -1,0 +1,1 @@
+"""Semi-coherent search for extreme-mass-ratio inspirals."""
