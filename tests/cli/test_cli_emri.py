@@ -235,24 +235,25 @@ def table(runs):
 
 @pytest.fixture(scope="module")
 def campaign(runs, small, table):
-    """A campaign that is interrupted after three records and given again."""
-    from swansong.emri.search.search import EmriSearch
+    """A campaign that is interrupted after its first batch and given again."""
+    from swansong.cli import emri_campaign
 
-    counted, whole = [], EmriSearch.run
+    counted, whole = [], emri_campaign.search_bands
 
-    def interrupted(self, band, *, seed, report=None):
-        counted.append(seed)
-        if len(counted) == 4:
+    def interrupted(search, bands, *, seed):
+        counted.append(len(bands))
+        if len(counted) == 2:
             raise KeyboardInterrupt
-        return whole(self, band, seed=seed, report=report)
+        return whole(search, bands, seed=seed)
 
     given = ("campaign", table, small, "--noise", 8, "--set", "data.harmonics=1", "--seed", 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(EmriSearch, "run", interrupted)
+        patch.setattr(emri_campaign, "_BATCH", 4)
+        patch.setattr(emri_campaign, "search_bands", interrupted)
         assert main([str(part) for part in ("emri", *given, "--out", runs / "campaign")]) == 130
         run = ran(given, runs / "campaign")
-    # Three records before the interruption, the interrupted one, and the seven that were left.
-    assert len(counted) == 11
+    # One batch before the interruption, the interrupted one, and the two that were left.
+    assert counted == [4, 4, 4, 2]
     return run
 
 

@@ -40,6 +40,7 @@ Reference:
     Speri et al., arXiv:2510.20891, and its published campaign.
 """
 
+_BATCH = LANES  # data sets that go through the bank together, and what an interruption costs at most
 _DETECTED = 1e-2  # false-alarm probability of the sources whose frequencies are compared
 
 
@@ -121,7 +122,7 @@ def campaign(
         _Work(problem, everything, seed),
         list(range(len(everything))),
         store=store,
-        chunk=LANES,
+        chunk=_BATCH,
         workers=1,
         identity=canonical_json({"configuration": provenance.configuration, "inputs": provenance.inputs}),
         description="searching",
