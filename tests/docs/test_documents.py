@@ -22,7 +22,7 @@ def parse(words):
 def test_a_command_in_the_documentation_parses(place, words):
     if "SYSTEM" in words[:1]:
         words = ["ringdown", *words[1:]]
-    if words in (["ringdown"], ["encounters"]):
+    if words in (["ringdown"], ["encounters"], ["emri"]):
         pytest.skip("the name of a system, without a verb")
     function, bound, _ = parse(words)
     assert callable(function)
@@ -38,6 +38,9 @@ def test_a_command_in_the_documentation_parses(place, words):
         "ringdown train flow --steps 5",
         "encounters detect --treshold 0.01",
         "encounters infer --estimator flow",
+        "emri search",
+        "emri search data.h5 --template 5",
+        "emri simulate year --seed x",
     ],
 )
 def test_the_parser_would_notice_a_mistake(line):
@@ -47,9 +50,9 @@ def test_the_parser_would_notice_a_mistake(line):
 
 def test_there_are_commands_and_blocks_to_check():
     assert len(COMMANDS) > 40
-    for system in ("ringdown", "encounters"):
+    for system, least in (("ringdown", 8), ("encounters", 8), ("emri", 7)):
         tutorial = ROOT / "docs" / "tutorials" / f"{system}.md"
-        assert sum(block.language == "python" for block in blocks(tutorial)) >= 8
+        assert sum(block.language == "python" for block in blocks(tutorial)) >= least
 
 
 PYTHON = [block for page in PAGES for block in blocks(page) if block.language == "python"]
