@@ -191,7 +191,8 @@ def test_a_year_has_the_ratio_that_its_harmonics_add_up_to(showcase):
     keep = (frequency > 1e-3) & (frequency < 0.028)
     noise = lisa_noise_density(frequency[keep], channel="A")
     power = 4 * np.sum(np.abs(spectrum[keep]) ** 2 / noise) / (showcase.series.shape[1] * showcase.cadence)
-    assert math.sqrt(power) == pytest.approx(showcase.snr, rel=1e-2)
+    # Harmonics of different phases cross in frequency: what they share is in the series and not in the sum.
+    assert math.sqrt(power) == pytest.approx(showcase.snr, rel=2e-2)
     last = math.ceil(SHOWCASE.plunge_time * YEAR / showcase.cadence)
     assert np.all(showcase.series[0, last:] == 0)
     assert np.abs(showcase.series[0, last - 200 : last - 1]).max() > 0

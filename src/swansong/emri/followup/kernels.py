@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from swansong.emri.search.kernels import LARGEST_CURVATURE, mass_and_rate
+from swansong.emri.search.kernels import LARGEST_CURVATURE, cycles_between, mass_and_rate
 from swansong.emri.search.statistic import look_up
 from swansong.emri.tracks.kernels import curve, evaluate
 
@@ -72,12 +72,6 @@ def log_bessel(z):
 
 
 @njit(cache=True, fastmath=True)
-def _advance(f0, f1, r0, r1, c0, c1, step):
-    """Cycles between two times from frequency and two derivatives at both: quintic Hermite."""
-    return step * (0.5 * (f0 + f1) + step * ((r0 - r1) / 10.0 + step * (c0 + c1) / 120.0))
-
-
-@njit(cache=True, fastmath=True)
 def group_powers(
     table, used, grid, shape, arrays, work, harmonic, mass, rate, plunge, longest, sky, orbit, weights, fixed, stretch,
     first, powers, expected,
@@ -127,7 +121,7 @@ def group_powers(
         r = r * (1.0 + speed) ** 2 + f * bend
         f *= 1.0 + speed
         if s > begin:
-            cycles = _advance(f_old, f, r_old, r, c_old, c, length) - low * length
+            cycles = cycles_between(f_old, f, r_old, r, c_old, c, length) - low * length
             phase += 2.0 * math.pi * (cycles - math.floor(cycles))
         f_old, r_old, c_old = f, r, c
         place, height = (f - low) * inverse_step, r * inverse_rate

@@ -39,7 +39,7 @@ def gaussianised(total, weight, squares):
 
 
 @njit(cache=True, fastmath=True)
-def _advance(f0, f1, r0, r1, c0, c1, step):
+def cycles_between(f0, f1, r0, r1, c0, c1, step):
     """Cycles between two times from frequency and two derivatives at both: quintic Hermite."""
     return step * (0.5 * (f0 + f1) + step * ((r0 - r1) / 10.0 + step * (c0 + c1) / 120.0))
 
@@ -80,7 +80,7 @@ def track_powers(
     for s in range(first, last):
         f, r, c = evaluate(work, arrays.grid, m, n, mass, rate, plunge - (s + 0.5) * length)
         if any_before:
-            cycles = _advance(f_old, f, r_old, r, c_old, c, length) - low * length
+            cycles = cycles_between(f_old, f, r_old, r, c_old, c, length) - low * length
             phase += 2.0 * math.pi * (cycles - math.floor(cycles))
         any_before = True
         f_old, r_old, c_old = f, r, c
