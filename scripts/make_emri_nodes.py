@@ -35,8 +35,14 @@ LARGEST_L = 30
 # and an inspiral spends its last minutes.
 TOLERANCE, TOLERANCE_L = 3e-9, 3e-7
 LOOSE, LOOSE_L = 3e-7, 1e-5
+# Very eccentric orbits spread their power over a thousand modes; the grid resolves their fluxes to some 1e-6.
+ECCENTRIC, ECCENTRIC_TOLERANCE, ECCENTRIC_TOLERANCE_L = 0.35, 1e-8, 1e-6
 # The solver says how many digits of a mode are noise.
 WORST_PRECISION = 1e-2
+# What is written of an orbit, beside its amplitudes.
+COLUMNS = (
+    "orbit", "fluxes", "frequencies", "constants", "tail", "largest_l", "modes", "rejected", "seconds",
+)  # fmt: skip
 # Harmonics whose amplitudes are kept, up to this l, and those weaker than this share of the power are dropped.
 KEPT_L, KEPT_SHARE = 6, 1e-8
 
@@ -88,6 +94,9 @@ class Orbit:
         self.samples, self.e = samples, e
         loose = a > 0.85 and distance < 0.5
         self.tolerance, self.tolerance_l = (LOOSE, LOOSE_L) if loose else (TOLERANCE, TOLERANCE_L)
+        if e > ECCENTRIC:
+            self.tolerance = max(self.tolerance, ECCENTRIC_TOLERANCE)
+            self.tolerance_l = max(self.tolerance_l, ECCENTRIC_TOLERANCE_L)
         # The change of a small eccentricity is a difference of order e^2 of the fluxes.
         self.tolerance = min(self.tolerance, 1e-4 * e * e) if loose else min(self.tolerance, 1e-5 * e * e)
         self.tolerance_l = min(self.tolerance_l, 1e-2 * e * e) if loose else min(self.tolerance_l, 1e-3 * e * e)
@@ -137,15 +146,16 @@ class Orbit:
 
     def sum(self) -> tuple[np.ndarray, float, int]:
         """Total fluxes with the tail in l extrapolated, the share of that tail, and the largest l."""
-        # Harmonics peak where a fast passage puts them; m counts against the motion of a retrograde orbit.
+        # Harmonics peak where a fast passage puts them, n in proportion to m; m counts against the motion of a
+        # retrograde orbit. A walk that began far from the peak, among modes too weak to count, would end at once.
         direction = 1 if self.geodesic.frequencies[2] > 0.0 else -1
-        start = {(2, 3): direction * round(2 * ((1 - self.e) ** -1.5 - 1))}
+        start = {(1, 1): direction * round((1 - self.e) ** -1.5 - 1)}
         by_l = np.zeros((LARGEST_L + 1, 4))
         last = 2
         for l in range(2, LARGEST_L + 1):
             for m in range(l, -1, -1):
-                guess = start.get((l, m + 1), start.get((l - 1, m), 0))
-                guess = max(1, guess) if m == 0 else guess
+                known = start[l - 1, l - 1] / (l - 1) if m == l else start[l, m + 1] / (m + 1)
+                guess = max(1, start[l, 1]) if m == 0 else round(known * m)
                 start[l, m], peak = self.walk(l, m, guess)
                 if peak < 0.1 * self.tolerance * abs(self.total):
                     break
@@ -204,21 +214,21 @@ def solve_orbit(task: tuple[float, float, float]) -> dict:
     }
 
 
+def read(path: Path) -> list[dict]:
+    """The answers of a chunk, as `solve_orbit` gave them."""
+    with h5py.File(path) as file:
+        columns = {name: file[name][:] for name in COLUMNS}
+        parts = np.split(file["amplitudes"][:], file["amplitude_offsets"][1:-1])
+    return [
+        {**{name: values[i] for name, values in columns.items()}, "amplitudes": parts[i]} for i in range(len(parts))
+    ]
+
+
 def write(path: Path, answers: list[dict], attributes: dict) -> None:
     """One chunk, written whole or not at all."""
     temporary = path.with_suffix(".tmp")
     with h5py.File(temporary, "w") as file:
-        for name in (
-            "orbit",
-            "fluxes",
-            "frequencies",
-            "constants",
-            "tail",
-            "largest_l",
-            "modes",
-            "rejected",
-            "seconds",
-        ):
+        for name in COLUMNS:
             file[name] = np.array([answer[name] for answer in answers])
         lengths = [len(answer["amplitudes"]) for answer in answers]
         file["amplitude_offsets"] = np.concatenate([[0], np.cumsum(lengths)])
@@ -247,6 +257,7 @@ def main() -> None:
     parser.add_argument("--eccentricities", type=int, default=9)
     parser.add_argument("--only", type=int, nargs="*", help="indices of the spins to solve")
     parser.add_argument("--random", type=int, default=0, help="solve this many random orbits instead")
+    parser.add_argument("--above", type=float, help="solve anew the orbits of existing chunks beyond this eccentricity")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     given = parser.parse_args()
@@ -272,10 +283,14 @@ def main() -> None:
     with multiprocessing.Pool(given.processes) as pool:
         for name, tasks in chunks.items():
             path = given.out / f"{name}.h5"
-            if path.exists():
+            if path.exists() and given.above is None:
                 continue
             started = time.perf_counter()
-            answers = pool.map(solve_orbit, tasks, chunksize=1)
+            answers = read(path) if path.exists() else [None] * len(tasks)
+            if path.exists():
+                tasks = [task for task in tasks if task[2] > given.above]
+            solved = iter(pool.map(solve_orbit, tasks, chunksize=1))
+            answers = [next(solved) if known is None or known["orbit"][2] > given.above else known for known in answers]
             write(
                 path,
                 answers,

@@ -28,8 +28,8 @@ DATA = Path(__file__).parents[1] / "src/swansong/emri/tracks/data"
 SPINS, SPIN_RANGE = 57, (-0.998, 0.998)
 FINALS, LARGEST_FINAL = 41, 0.12
 TIMES, TAU_RANGE = 290, (1e-6, 5700.0)
-RETROGRADE_LIMIT = 0.6
 TOLERANCE = 2e-7  # of the packed quantities, in units of the largest at the same time
+LARGEST_HORIZON = 0.05  # of the model's flux; true fluxes into the horizon stay below
 
 
 def read_orbits(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -41,9 +41,9 @@ def read_orbits(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mend(ratios: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, int]:
-    """Replace horizon fluxes spoiled by a spurious mode; they exceed the model's, true ones are a tenth of it.
+    """Replace horizon fluxes spoiled by a spurious mode, known by their size.
 
-    This happens at the innermost distance of the fastest hole alone. What is put there is the next row, and the
+    This happens at the innermost distance of the two fastest holes alone. What is put there is the next row, and the
     difference between the two rows continued linearly in the eccentricity: a tenth of the flux to a percent.
 
     Args:
@@ -54,8 +54,8 @@ def mend(ratios: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, int]:
         The same with (E, L) of the horizon mended, and how many nodes were.
     """
     mended, number = ratios.copy(), 0
-    for row, column in np.argwhere(np.abs(ratios[..., 3]) > 0.5):
-        good = np.flatnonzero(np.abs(ratios[row, :, 3]) < 0.5)[-2:]
+    for row, column in np.argwhere(np.abs(ratios[..., 3]) > LARGEST_HORIZON):
+        good = np.flatnonzero(np.abs(ratios[row, :, 3]) < LARGEST_HORIZON)[-2:]
         difference = ratios[row, good][:, [3, 5]] - ratios[row + 1, good][:, [3, 5]]
         slope = (difference[1] - difference[0]) / (shares[good[1]] - shares[good[0]])
         continued = difference[1] + slope * (shares[column] - shares[good[1]])
@@ -64,42 +64,7 @@ def mend(ratios: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, int]:
     return mended, number
 
 
-def continue_retrograde(
-    ratios: np.ndarray, shares: np.ndarray, eccentricities: np.ndarray, reference: np.ndarray
-) -> tuple[np.ndarray, int]:
-    """Replace retrograde nodes above e = 0.6, where the solver's search for the strongest harmonics fails.
-
-    At that eccentricity the power of a retrograde orbit lies at harmonics that the search does not reach, and five
-    percent of it are lost. The quotient by a slow prograde spin is nearly a cubic in the eccentricity,
-    which the nodes below determine; for the small fluxes into the horizon, which have no such quotient, it is the
-    quantity itself.
-
-    Args:
-        ratios: Of one retrograde spin, (distances, shares, 6).
-        shares: Nodes in e / e_max.
-        eccentricities: (distances, shares).
-        reference: `ratios` of the slowest prograde spin.
-
-    Returns:
-        The same with those nodes continued, and how many they are.
-    """
-    scale = reference.copy()
-    scale[..., [3, 5]] = 1.0
-    continued, number = ratios.copy(), 0
-    for row, e in enumerate(eccentricities):
-        good = np.flatnonzero(e < RETROGRADE_LIMIT)
-        bad = np.flatnonzero(e >= RETROGRADE_LIMIT)
-        if bad.size:
-            quotient = ratios[row, good] / scale[row, good]
-            series = np.polynomial.chebyshev.chebfit(2 * shares[good] - 1, quotient, 3)
-            continued[row, bad] = np.polynomial.chebyshev.chebval(2 * shares[bad] - 1, series).T * scale[row, bad]
-            number += bad.size
-    return continued, number
-
-
-def chunk_ratios(
-    path: Path, shape: tuple[int, int], reference: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+def chunk_ratios(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Orbits, mended fluxes (distances, shares, 4), the quantities of the table, and the number of mended nodes."""
     orbits, fluxes = read_orbits(path)
     a, p, e = orbits.T
@@ -110,9 +75,6 @@ def chunk_ratios(
     if number:
         fluxes = found.reshape(-1, 6)[:, 2:] * np.stack(scale, axis=-1)
         found = flux.ratios(orbits, fluxes).reshape(*shape, -1)
-    if a[0] < 0 and reference is not None:
-        found, more = continue_retrograde(found, shares, e.reshape(shape), reference)
-        fluxes, number = found.reshape(-1, 6)[:, 2:] * np.stack(scale, axis=-1), number + more
     return orbits, fluxes.reshape(*shape, 4), found, number
 
 
@@ -124,9 +86,7 @@ def pack_fluxes(nodes: Path, out: Path, expected: int) -> flux.FluxTable:
         generator = str(file.attrs["generator"])
     values, raw, spins, mended = [], [], [], {}
     for chunk in chunks:
-        # Chunks come in the order of falling spin: the last prograde one is the reference of the retrograde ones.
-        slow = next((v for v, a in zip(values[::-1], spins[::-1], strict=True) if a >= 0), None)
-        orbits, fluxes, found, number = chunk_ratios(chunk, shape, slow)
+        orbits, fluxes, found, number = chunk_ratios(chunk, shape)
         values.append(found)
         raw.append(fluxes)
         spins.append(orbits[0, 0])

@@ -48,7 +48,7 @@ def source_of(row: dict[str, str]) -> Source:
     )
 
 
-def measure(source: Source, *, snr: float, length: int, seed: int) -> dict[str, object]:
+def measure(source: Source, *, snr: float, length: int, harmonics: int, seed: int) -> dict[str, object]:
     """Inject, follow up from the truth, and say where the truth lies."""
     model, spectrum = SearchModel(), lisa_noise("A")
     signal = emri_signal(source)
@@ -60,7 +60,8 @@ def measure(source: Source, *, snr: float, length: int, seed: int) -> dict[str, 
         [np.log10(source.mass_1), source.mass_2, source.spin, source.plunge_time, source.final_eccentricity]
     )
     settings = FollowupSettings(
-        likelihood=LikelihoodSettings.model_validate({"length": length}), proposal=ProposalSettings(draws=1024, steps=0)
+        likelihood=LikelihoodSettings.model_validate({"length": length, "harmonics": harmonics}),
+        proposal=ProposalSettings(draws=1024, steps=0),
     )
     found = follow_up(scorer, theta, model=model, settings=settings, seed=seed)
     samples = found.posterior.samples[:, :5]
@@ -103,6 +104,7 @@ def main() -> None:
     parser.add_argument("--sources", type=int, default=20)
     parser.add_argument("--snr", type=float, default=30.0)
     parser.add_argument("--length", type=int, default=4)
+    parser.add_argument("--harmonics", type=int, default=0)
     parser.add_argument("--summary", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -112,7 +114,13 @@ def main() -> None:
         rows = list(csv.DictReader(line for line in stream if not line.startswith("#")))[: options.sources]
     for number in range(len(lines), len(rows) if not options.summary else 0):
         try:
-            line = measure(source_of(rows[number]), snr=options.snr, length=options.length, seed=1000 + number)
+            line = measure(
+                source_of(rows[number]),
+                snr=options.snr,
+                length=options.length,
+                harmonics=options.harmonics,
+                seed=1000 + number,
+            )
         except DomainError as error:
             line = {"error": str(error)}
         lines.append({"number": number, **line})

@@ -1,5 +1,6 @@
 """The verbs of emri on forty days of data: what they print, what they write, and that it is right."""
 
+import csv
 import dataclasses
 import json
 from pathlib import Path
@@ -18,6 +19,7 @@ from swansong.cli.output import Screen, present
 from swansong.core.config import load
 from swansong.core.files import read_product
 from swansong.emri.problem import PROBLEMS, Problem
+from swansong.emri.search.background import load_background
 from swansong.inference.posterior import Posterior
 
 SMALL = """
@@ -260,8 +262,8 @@ def campaign(runs, small, table):
 def test_a_campaign_counts_what_is_found(campaign):
     facts = campaign.facts
     assert set(facts) == {
-        "system", "records", "noise_records", "thresholds", "p_det", "counts", "median_frequency_error", "published",
-        "seconds_per_search", "templates", "warnings", "files",
+        "system", "records", "noise_records", "thresholds", "p_det", "counts", "eccentric", "median_frequency_error",
+        "published", "seconds_per_search", "templates", "warnings", "files",
     }  # fmt: skip
     assert (facts["records"], facts["noise_records"]) == (2, 8)
     levels = list(facts["thresholds"].values())
@@ -274,6 +276,30 @@ def test_a_campaign_counts_what_is_found(campaign):
     assert facts["published"]["p_det"]["0.5"] == {"0.001": 0.0, "70": 1.0}
     assert facts["published"]["median_frequency_error"] == {"0.001": None, "70": 1e-2}
     assert {path.name for path in campaign.folder.iterdir()} == {Path(path).name for path in facts["files"].values()}
+
+
+def test_a_campaign_writes_a_line_for_every_data_set(campaign):
+    comments, lines = [], []
+    for line in (campaign.folder / "records.csv").read_text().splitlines():
+        (comments if line.startswith("#") else lines).append(line)
+    assert "--noise 8" in comments[0]
+    assert "seed 2" in comments[0]
+    table = list(csv.DictReader(lines))
+    assert [row["record"] for row in table] == ["7", "9", *[""] * 8]
+    assert [float(row["target_snr"]) for row in table] == [70.0, 1e-3, *[0.0] * 8]
+    product = read_product(campaign.folder / "campaign.h5")
+    found = [float(row["statistic"]) for row in table]
+    np.testing.assert_allclose(found, product.arrays["statistic"], rtol=1e-6)
+    assert float(table[0]["frequency_error"]) < 5e-3
+    assert table[5]["frequency_error"] == ""
+    assert float(table[0]["false_alarm_probability"]) < 1e-2
+
+
+def test_a_campaign_without_noise_takes_the_packaged_thresholds(table, small, runs):
+    run = ran(("campaign", table, small, "--limit", 1, "--set", "data.harmonics=1", "--seed", 2), runs / "unjudged")
+    assert run.facts["noise_records"] == 0
+    assert run.facts["thresholds"] == pytest.approx(load_background().law.thresholds())
+    assert any("packaged thresholds are of another search" in text for text in run.facts["warnings"])
 
 
 def test_a_campaign_gives_a_search_its_false_alarms(campaign, small, simulated, runs):

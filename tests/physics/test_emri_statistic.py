@@ -8,11 +8,14 @@ import pytest
 from swansong.core.constants import SOLAR_MASS_SECONDS
 from swansong.emri import tracks
 from swansong.emri.search.fresnel import direct_statistic, fresnel_statistic
-from swansong.emri.search.kernels import track_powers
+from swansong.emri.search.kernels import STILL, add_powers, demodulate, detector
 from swansong.emri.search.model import SearchModel
+from swansong.emri.search.scoring import Scorer
 from swansong.emri.search.settings import StatisticSettings
 from swansong.emri.search.statistic import neighbour_losses, per_segment, tabulate
 from swansong.emri.tracks import kernels as track_kernels
+from swansong.signals.lisa import lisa_noise
+from swansong.signals.lisa_response import LisaOrbits
 from swansong.signals.sft import Baseband
 
 SEGMENT, CADENCE, LOW = 5e4, 50.0, 3e-4
@@ -144,10 +147,13 @@ def test_coherent_sums_follow_the_phase_of_the_track(data, table, sources, along
     rate = point[0] * point[1] / (point[0] + point[1]) ** 2 / mass
     grid = (table.low, 1.0 / table.step, 1.0 / table.rate_step, *neighbour_losses(table), SEGMENT)
     totals = np.zeros((4, 3, 3))
-    track_powers(
+    amplitudes, expected = np.empty(SEGMENTS, complex), np.empty(SEGMENTS)
+    first, last = demodulate(
         table.amplitudes, table.used, grid, (LOWEST, 1.49e-8), arrays, work, 2, 0, mass, rate, point[3],
-        math.exp(edge) / rate, np.ones(table.amplitudes.shape[2]), np.empty(0), totals,
+        math.exp(edge) / rate, np.zeros(2), STILL, np.ones(table.amplitudes.shape[2]), np.empty(0), amplitudes,
+        expected,
     )  # fmt: skip
+    add_powers(amplitudes, expected, first, last, totals)
     time = np.arange(SEGMENTS * SAMPLES) * CADENCE
     turn = np.exp(-1j * (phase_of(point, time) - 2.0 * math.pi * LOW * time)).reshape(SEGMENTS, SAMPLES)
     sums = np.nan_to_num(data.samples * turn).sum(axis=1) / math.sqrt(SAMPLES)
@@ -162,3 +168,28 @@ def test_coherent_sums_follow_the_phase_of_the_track(data, table, sources, along
         assert totals[place, 0, 0] == pytest.approx(powers.sum(), abs=3.0 + 0.005 * max(excess, 0.0))
         if number == 0:
             assert excess == pytest.approx(2.0 * counted.sum(), rel=0.25)
+
+
+def test_a_moving_detector_is_followed_in_phase(sources):
+    """A chirp as LISA receives it on its way round the Sun, against its own direction, the opposite, and none."""
+    point, sky = sources[0], np.array([0.6, -0.7])
+    orbit = LisaOrbits().circle
+    time = np.arange(SEGMENTS * SAMPLES) * CADENCE
+    early = np.array([detector(orbit, sky, at)[0] for at in time[:: SAMPLES // 10]])
+    arrival = time + np.interp(time, time[:: SAMPLES // 10], early)
+    alive = arrival < point[3] - SEGMENT
+    phase = phase_of(point, np.where(alive, arrival, 0.0))
+    signal = np.where(alive, np.exp(1j * (phase - 2.0 * math.pi * LOW * time)), 0.0)
+    band = band_of(0.1 * signal.reshape(SEGMENTS, SAMPLES))
+    scorer = Scorer(tabulate(band, StatisticSettings(), powers=False), lisa_noise("A"), tracks.load().arrays)
+
+    def heard(*direction):
+        return scorer.score(np.concatenate([point, direction])[None])[0, 3, 0]
+
+    assert heard(*sky) > 1.2 * heard()
+    assert heard(*sky) > 1.2 * heard(*-sky)
+    # Over the pole a detector on a circle round the Sun is never early nor late.
+    assert heard(0.0, 0.0) == pytest.approx(heard())
+    # Everything of the signal is found: each group of eight has the power of a constant amplitude.
+    with_motion = scorer.score(np.concatenate([point, sky])[None], fixed=np.ones((1, SEGMENTS)))[0, 3, 0]
+    assert with_motion == pytest.approx(heard(*sky))

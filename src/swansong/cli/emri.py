@@ -9,7 +9,6 @@ from cyclopts import App, Parameter
 
 from swansong.cli.emri_injections import read_injections
 from swansong.cli.emri_options import (
-    CAMPAIGN_KIND,
     FEWEST_NOISE,
     CandidateOptions,
     ProblemFile,
@@ -26,6 +25,7 @@ from swansong.core.config import load, template
 from swansong.core.errors import FileError, InputError
 from swansong.core.files import read_product, write_text
 from swansong.emri.problem import LONGEST, PROBLEMS, Problem
+from swansong.emri.search.settings import CAMPAIGN_KIND
 
 SCHEMAS = {"inspiral problem": Problem}
 """Configurations of this system by what they are."""
@@ -145,7 +145,8 @@ def search(
         sources: Most sources looked for, one after another.
         templates: Number of tracks in the bank.
         threshold: False-alarm probability below which a candidate counts as found.
-        background: Result of a campaign (campaign.h5) of the same search, for false-alarm probabilities.
+        background: Result of a campaign (campaign.h5) of the same search, for false-alarm probabilities; the packaged
+            one is of the default search.
         run: Seed, output and display.
         called: How the command was called.
     """
@@ -232,7 +233,8 @@ def campaign(
 ) -> None:
     """Search many simulated data sets: thresholds, probability of detection, errors of the frequency.
 
-    Lines of the table with a target_snr of 0 are noise alone; thresholds come from them and from --noise.
+    Lines of the table with a target_snr of 0 are noise alone; thresholds come from them and from --noise, or
+    without any from the packaged searches of noise.
     An interrupted campaign goes on where it stopped when it is given again.
 
     Example: `swansong emri campaign sources.csv quick --noise 64 --out runs/campaign`
@@ -254,7 +256,7 @@ def campaign(
         at_least(limit, 1, option="--limit")
         injections = injections[:limit]
     silent = noise + sum(item.snr == 0.0 for item in injections)
-    if silent < FEWEST_NOISE:
+    if 0 < silent < FEWEST_NOISE:
         raise InputError(
             f"The campaign has {silent} data sets of noise alone, too few for a threshold; add "
             f"`--noise {FEWEST_NOISE}` or more"

@@ -13,20 +13,21 @@ from jaxtyping import Float
 
 from swansong.cli.emri_data import frequency_error
 from swansong.cli.emri_injections import Injection
-from swansong.cli.emri_options import CAMPAIGN_KIND
+from swansong.cli.emri_options import NAMES
 from swansong.cli.emri_simulate import SOURCE_NAMES, inject
 from swansong.cli.emri_written import Told, write_run
 from swansong.cli.output import number
 from swansong.cli.written import Where, chunk_folder
 from swansong.core.config import as_dict
-from swansong.core.files import prepare_output
+from swansong.core.files import prepare_output, write_text
 from swansong.core.hashing import canonical_json
 from swansong.core.provenance import collect
 from swansong.emri import tracks
 from swansong.emri.problem import Problem, SourceSettings
-from swansong.emri.search.background import PROBABILITIES, Background
+from swansong.emri.search.background import PROBABILITIES, Background, load_background
 from swansong.emri.search.bank_kernels import LANES
 from swansong.emri.search.search import Candidate, EmriSearch, search_bands
+from swansong.emri.search.settings import CAMPAIGN_KIND
 from swansong.emri.tracks import YEAR
 from swansong.inference.simulate import map_tasks
 from swansong.signals import coloured_noise
@@ -42,6 +43,7 @@ Reference:
 
 _BATCH = LANES  # data sets that go through the bank together, and what an interruption costs at most
 _DETECTED = 1e-2  # false-alarm probability of the sources whose frequencies are compared
+_ECCENTRIC = 0.2  # eccentricity at the start beyond which sources are counted apart
 
 
 @dataclass(frozen=True)
@@ -130,20 +132,54 @@ def campaign(
     )
     snr = np.array([0.0 if item is None else item.snr for item in everything])
     silent = snr == 0.0
-    law = Background.fitted(rows["statistic"][silent])
+    law, warnings = _law(rows["statistic"][silent], problem)
     facts = _facts(rows, snr, law, injections)
     files = write_run(
         "campaign",
         CAMPAIGN_KIND,
-        {"system": "emri", **facts, "warnings": list(law.warnings)},
+        {"system": "emri", **facts, "warnings": list(warnings)},
         folder=folder,
         arrays={**rows, "snr": snr, "noise_statistic": rows["statistic"][silent]},
         provenance=provenance,
         force=force,
         passing=("seconds_per_search",),
     )
+    files["records"] = folder / "records.csv"
+    comments = (
+        f"Made by `{where['command']}` with seed {seed}.",
+        "Statistic of the best candidate of each data set, its parameters, and the median relative error of its",
+        "frequency; target_snr 0 is noise alone, e0 the eccentricity at the start. Masses in solar masses, T_pl in yr.",
+    )
+    write_text(files["records"], _table(rows, everything, law, comments))
     shutil.rmtree(store, ignore_errors=True)
-    return _told(facts, law, folder, files)
+    return _told(facts, warnings, folder, files)
+
+
+def _law(statistics: Float[np.ndarray, "n"], problem: Problem) -> tuple[Background, tuple[str, ...]]:
+    """Law of the noise of this campaign, the packaged one if it has no noise, and sentences that limit it."""
+    if statistics.size:
+        law = Background.fitted(statistics)
+        return law, law.warnings
+    packaged = load_background()
+    other = packaged.differences(as_dict(problem), years=problem.data.duration)
+    if not other:
+        return packaged.law, packaged.law.warnings
+    text = f"the packaged thresholds are of another search ({', '.join(other)}); `--noise 100` measures others"
+    return packaged.law, (*packaged.law.warnings, text)
+
+
+def _table(
+    rows: Mapping[str, np.ndarray], everything: Sequence[Injection | None], law: Background, comments: Sequence[str]
+) -> str:
+    """One line for each data set."""
+    columns = ("record", "target_snr", "e0", "statistic", "false_alarm_probability", *NAMES, "frequency_error")
+    lines = [*(f"# {text}" for text in comments), ",".join(columns)]
+    for place, item in enumerate(everything):
+        name, snr, eccentricity = ("", 0.0, math.nan) if item is None else (item.record, item.snr, item.eccentricity)
+        statistic, error = float(rows["statistic"][place]), float(rows["frequency_error"][place])
+        numbers = (snr, eccentricity, statistic, law.false_alarm_probability(statistic), *rows["theta"][place], error)
+        lines.append(",".join((name, *("" if math.isnan(value) else f"{value:.8g}" for value in numbers))))
+    return "\n".join(lines) + "\n"
 
 
 def _facts(
@@ -153,10 +189,10 @@ def _facts(
     thresholds = law.thresholds()
     heard = snr[snr > 0.0]
     loud = {f"{value:g}": snr == value for value in np.unique(heard)}
-    counts = {
-        name: {ratio: [int((rows["statistic"][at] >= level).sum()), int(at.sum())] for ratio, at in loud.items()}
-        for name, level in thresholds.items()
-    }
+    counts = {name: _counts(rows["statistic"] >= level, loud) for name, level in thresholds.items()}
+    initial = np.full(snr.size, np.nan)
+    initial[: len(injections)] = [item.eccentricity for item in injections]
+    eccentric = {name: at & (initial > _ECCENTRIC) for name, at in loud.items()}
     found = rows["statistic"] >= thresholds[f"{_DETECTED:g}"]
     return {
         "records": len(injections),
@@ -167,11 +203,20 @@ def _facts(
             for name, row in counts.items()
         },
         "counts": counts,
+        "eccentric": {
+            "above": _ECCENTRIC,
+            "counts": {name: _counts(rows["statistic"] >= level, eccentric) for name, level in thresholds.items()},
+        },
         "median_frequency_error": {ratio: _median(rows["frequency_error"][at & found]) for ratio, at in loud.items()},
         "published": _published(injections),
         "seconds_per_search": float(np.median(rows["seconds"])),
         "templates": int(rows["templates"].sum()),
     }
+
+
+def _counts(detected: np.ndarray, where: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
+    """Detected and injected sources by signal-to-noise ratio."""
+    return {ratio: [int(detected[at].sum()), int(at.sum())] for ratio, at in where.items()}
 
 
 def _published(injections: tuple[Injection, ...]) -> dict[str, Any]:
@@ -183,10 +228,15 @@ def _published(injections: tuple[Injection, ...]) -> dict[str, Any]:
     statistic = np.array([item.published_statistic for item in known])
     errors = np.array([item.published_error for item in known])
     loud = {f"{value:g}": snr == value for value in np.unique(snr)}
+    initial = np.array([item.eccentricity for item in known])
+    eccentric = {name: at & (initial > _ECCENTRIC) for name, at in loud.items()}
     return {
         "p_det": {
             f"{probability:g}": {ratio: float((statistic[at] >= level).mean()) for ratio, at in loud.items()}
             for probability, level in PUBLISHED.items()
+        },
+        "eccentric": {
+            f"{probability:g}": _counts(statistic >= level, eccentric) for probability, level in PUBLISHED.items()
         },
         "median_frequency_error": {
             ratio: _median(errors[at & (statistic >= PUBLISHED[_DETECTED])]) for ratio, at in loud.items()
@@ -200,7 +250,7 @@ def _median(values: Float[np.ndarray, "n"]) -> float | None:
     return float(np.median(known)) if known.size else None
 
 
-def _told(facts: Mapping[str, Any], law: Background, folder: Path, files: Mapping[str, Path]) -> Told:
+def _told(facts: Mapping[str, Any], warnings: tuple[str, ...], folder: Path, files: Mapping[str, Path]) -> Told:
     """The same in words."""
     ratios = list(facts["median_frequency_error"])
     shown = [f"{probability:g}" for probability in PROBABILITIES if probability in PUBLISHED]
@@ -216,4 +266,4 @@ def _told(facts: Mapping[str, Any], law: Background, folder: Path, files: Mappin
     told = {f"threshold at {name}": number(value) for name, value in facts["thresholds"].items()}
     told["time for a search"] = f"{facts['seconds_per_search']:.1f} s"
     headline = f"campaign of {facts['records']:,} data sets, thresholds from {facts['noise_records']:,} of noise alone"
-    return Told(headline, facts, told, folder, files, law.warnings, columns, rows)
+    return Told(headline, facts, told, folder, files, warnings, columns, rows)

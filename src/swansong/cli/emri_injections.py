@@ -44,12 +44,16 @@ class Injection:
         source: The other parameters, by the names of `SourceSettings`.
         published_statistic: Statistic that another search reached, NaN where there is none.
         published_error: Median relative error of its frequency, likewise.
+        eccentricity: Eccentricity at the start of the data, NaN where the table does not say.
+        record: Name of the line in the table.
     """
 
     snr: float
     source: Mapping[str, float]
     published_statistic: float = math.nan
     published_error: float = math.nan
+    eccentricity: float = math.nan
+    record: str = ""
 
 
 def read_injections(path: Path) -> tuple[Injection, ...]:
@@ -112,5 +116,10 @@ def _row(line: str, columns: list[str], *, path: Path, place: int) -> Injection:
             )
     source = {ours: values[theirs] for theirs, ours in _NEEDED.items() if ours != "snr"}
     return Injection(
-        values["target_snr"], source, values.get("paper_S", math.nan), values.get("paper_relerr", math.nan)
+        values["target_snr"],
+        source,
+        published_statistic=values.get("paper_S", math.nan),
+        published_error=values.get("paper_relerr", math.nan),
+        eccentricity=values.get("e0", math.nan),
+        record=f"{values['record']:g}" if "record" in values else str(place),
     )

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swansong.cli.emri_data import Loaded
-from swansong.cli.emri_options import CAMPAIGN_KIND
 from swansong.core.config import as_dict
-from swansong.core.files import read_product
 from swansong.emri.problem import Problem
-from swansong.emri.search.background import Background, differences
+from swansong.emri.search.background import Background, MeasuredBackground, load_background
 
 _WITHOUT_LAW = 8.0  # statistic that counts as a source where no law is known
 
@@ -32,26 +30,24 @@ class NoiseLaw:
         Args:
             problem: The search.
             loaded: The data.
-            background: Result of a campaign of the same search, None without one.
+            background: Result of a campaign of the same search; None for the packaged one, if it is of this search.
 
         Raises:
             FileError: The result is missing, damaged or of another kind.
             InputError: It holds too little noise.
         """
-        if background is None:
-            text = "no background was given, so that no false-alarm probability is known; `--background campaign.h5`"
-            return cls(warnings=(text,))
-        product = read_product(background, kind=CAMPAIGN_KIND)
-        law = Background.fitted(product.arrays["noise_statistic"])
-        theirs, ours = product.provenance.configuration["problem"], as_dict(problem)
-        other = differences(theirs, ours)
-        years = theirs["data"]["duration"]
-        if abs(years - loaded.years) > 0.01 * years:
-            other.append(f"{years:.3g} yr of data")
+        measured = load_background() if background is None else MeasuredBackground.read(background)
+        other = measured.differences(as_dict(problem), years=loaded.years)
         if not other:
-            return cls(law, law.warnings)
+            return cls(measured.law, measured.law.warnings)
+        if background is None:
+            text = (
+                f"the packaged background is of another search ({', '.join(other)}), so that no false-alarm "
+                "probability is known; `--background campaign.h5` gives one"
+            )
+            return cls(warnings=(text,))
         text = f"the background is of another search ({', '.join(other)}): false-alarm probabilities are rough"
-        return cls(law, (*law.warnings, text))
+        return cls(measured.law, (*measured.law.warnings, text))
 
     def false_alarm_probability(self, statistic: float) -> float | None:
         """Probability that the best candidate in noise has this statistic or more; None if it is not known."""

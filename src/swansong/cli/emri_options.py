@@ -19,9 +19,6 @@ from swansong.emri.problem import PROBLEMS, Problem
 SEARCH_KIND = "emri_search"
 """Kind of the product that a search writes."""
 
-CAMPAIGN_KIND = "emri_campaign"
-"""Kind of the product that a campaign writes."""
-
 FEWEST_NOISE = 8
 """Searches of noise below which no law of it can be fitted."""
 

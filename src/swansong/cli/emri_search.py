@@ -22,9 +22,9 @@ from swansong.core.provenance import collect
 from swansong.emri.problem import Problem
 from swansong.emri.search.kernels import LENGTHS
 from swansong.emri.search.masking import without_track
-from swansong.emri.search.scoring import EXPONENTS
-from swansong.emri.search.search import Candidate
-from swansong.emri.search.statistic import BYTE_STEP, StatisticTable, tabulate
+from swansong.emri.search.scoring import EXPONENTS, Scorer
+from swansong.emri.search.search import Candidate, EmriSearch
+from swansong.emri.search.statistic import BYTE_STEP, StatisticTable
 from swansong.emri.tracks import YEAR
 
 _OBSERVATIONS = 24  # times at which the statistic of a candidate is followed
@@ -60,7 +60,9 @@ def search(
     loaded = load_data(data, problem)
     noise = NoiseLaw.of(problem, loaded, background=background)
     prepared = time.perf_counter() - began
-    passes = _passes(loaded, noise, problem, sources=sources, threshold=threshold, seed=seed, quiet=where["quiet"])
+    passes, scorer = _passes(
+        loaded, noise, problem, sources=sources, threshold=threshold, seed=seed, quiet=where["quiet"]
+    )
     candidates = [candidate for one in passes for candidate in one.candidates]
     seconds = {name: sum(one.seconds[name] for one in passes) for name in ("prepare", "bank", "refine")}
     seconds["prepare"] += prepared
@@ -84,14 +86,13 @@ def search(
         "truth": list(loaded.truth),
     }
     warnings = (*loaded.warnings, *noise.warnings)
-    table = tabulate(loaded.band, problem.statistic)
     prepare_output(folder, force=force)
     files = write_run(
         "search",
         SEARCH_KIND,
         {"system": "emri", **facts, "warnings": list(warnings)},
         folder=folder,
-        arrays=_arrays(loaded, table, candidates, truths),
+        arrays=_arrays(loaded, scorer, candidates, truths),
         provenance=provenance,
         force=force,
     )
@@ -109,9 +110,14 @@ class _Pass:
 
 def _passes(
     loaded: Loaded, noise: NoiseLaw, problem: Problem, *, sources: int, threshold: float, seed: int, quiet: bool
-) -> list[_Pass]:
-    """Search, mask what was found, and search again; every pass but the last keeps its best candidate alone."""
+) -> tuple[list[_Pass], Scorer]:
+    """Search, mask what was found, and search again; every pass but the last keeps its best candidate alone.
+
+    Returns:
+        The passes, and what scores sources in the whole data.
+    """
     done: list[_Pass] = []
+    scorers: list[Scorer] = []
     band = loaded.band
     with Progress(total=sources * problem.bank.templates, description="searching", quiet=quiet) as progress:
         for number_ in range(sources):
@@ -121,11 +127,12 @@ def _passes(
             kept = found if sources == 1 else found[:1]
             if last and number_ > 0 and (not found or not noise.is_found(found[0].statistic, threshold=threshold)):
                 kept = ()
+            scorers = scorers or [result.scorer]
             done.append(_Pass(kept, result.templates, result.seconds))
             if last:
                 break
             band = without_track(band, found[0].frequency)
-    return done
+    return done, scorers[0]
 
 
 def _record(
@@ -141,6 +148,7 @@ def _record(
         "statistic": candidate.statistic,
         "false_alarm_probability": noise.false_alarm_probability(candidate.statistic),
         "pass": place,
+        "sky": [float(value) for value in candidate.sky],
         "statistics": by_length,
         **({"frequency_error": frequency_error(candidate.frequency, truths)} if len(truths) else {}),
     }
@@ -148,19 +156,20 @@ def _record(
 
 def _arrays(
     loaded: Loaded,
-    table: StatisticTable,
+    scorer: Scorer,
     candidates: Sequence[Candidate],
     truths: Float[np.ndarray, "sources segments"],
 ) -> dict[str, np.ndarray]:
     """What the figures and a follow-up need."""
     segments = loaded.band.segments
-    levels, frequency = _map(table)
+    levels, frequency = _map(scorer.table)
     counts = observed(loaded.band.used, points=_OBSERVATIONS)
     points = np.array([candidate.theta for candidate in candidates]).reshape(-1, len(NAMES))
     return {
         "theta": points,
         "statistic": np.array([candidate.statistic for candidate in candidates]),
         "statistics": np.array([c.statistics for c in candidates]).reshape(-1, len(LENGTHS), len(EXPONENTS)),
+        "sky": np.array([candidate.sky for candidate in candidates]).reshape(len(candidates), -1),
         "frequency": np.array([candidate.frequency for candidate in candidates]).reshape(-1, segments),
         "truth_frequency": truths,
         "times": loaded.band.middles,
@@ -169,7 +178,7 @@ def _arrays(
         "map_frequency": frequency,
         "map_steps": np.array(BYTE_STEP),
         "observed": counts * loaded.band.segment / YEAR,
-        "observed_statistic": _growing(loaded, table, candidates, counts),
+        "observed_statistic": _growing(loaded.search, scorer, candidates, counts),
     }
 
 
@@ -183,20 +192,17 @@ def _map(table: StatisticTable) -> tuple[UInt8[np.ndarray, "segments bins"], Flo
 
 
 def _growing(
-    loaded: Loaded, table: StatisticTable, candidates: Sequence[Candidate], counts: np.ndarray
+    search: EmriSearch, scorer: Scorer, candidates: Sequence[Candidate], counts: np.ndarray
 ) -> Float[np.ndarray, "n times"]:
     """Statistic of candidates over the first so many segments."""
     answers = np.empty((len(candidates), counts.size))
-    if not candidates:
-        return answers
-    # Candidates are ranked by one of their statistics, which is thereby known.
-    best = candidates[0]
-    column = np.argwhere(best.statistics == best.statistic)[0]
-    points = loaded.search.model.to_points(np.array([candidate.theta for candidate in candidates]))
-    for place, count in enumerate(counts):
-        early = table.used * (np.arange(table.segments) < count)
-        scorer = loaded.search.scorer(dataclasses.replace(table, used=early.astype(np.uint8)))
-        answers[:, place] = scorer.score(points)[:, *column]
+    table = scorer.table
+    for row, candidate in zip(answers, candidates, strict=True):
+        given = search.track_of(scorer, candidate)
+        for place, count in enumerate(counts):
+            early = table.used * (np.arange(table.segments) < count)
+            partly = search.scorer(dataclasses.replace(table, used=early.astype(np.uint8)))
+            row[place] = partly.score(**given)[0, *search.ranking]
     return answers
 
 

@@ -1,6 +1,6 @@
 """Reports of runs on inspirals: tracks, searches and campaigns, made from their products."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,7 @@ def _campaign(product: Product) -> RunReport:
     result = dict(product.metadata["result"])
     warnings = tuple(result.pop("warnings", ()))
     published = result.pop("published", None) or {}
+    eccentric = result.pop("eccentric", None) or {}
     found = {
         float(false_alarm): {float(snr): (int(counts[0]), int(counts[1])) for snr, counts in row.items()}
         for false_alarm, row in result.pop("counts").items()
@@ -113,11 +114,29 @@ def _campaign(product: Product) -> RunReport:
     )
     return RunReport(
         title="Emri: search of a campaign of injections",
-        tables=(facts_table(result),),
+        tables=(facts_table(result), *_eccentric(eccentric, published.get("eccentric") or {})),
         figures=(NamedFigure("detection", "Probability of detection and error of the frequency", figure),),
         warnings=warnings,
         provenance=product.provenance,
     )
+
+
+def _eccentric(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[Table, ...]:
+    """Sources that began eccentric, found of injected, beside those of the published search; none without any."""
+    rows = tuple(
+        (false_alarm, snr, f"{found} of {injected}", _share(theirs.get(false_alarm, {}).get(snr)))
+        for false_alarm, row in (ours.get("counts") or {}).items()
+        for snr, (found, injected) in row.items()
+        if injected
+    )
+    if not rows:
+        return ()
+    title = f"Initial eccentricity above {ours['above']:g}"
+    return (Table(title, ("false-alarm probability", "SNR", "found", "published search"), rows),)
+
+
+def _share(counts: Sequence[int] | None) -> str:
+    return "not known" if counts is None else f"{counts[0]} of {counts[1]}"
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[float, float]:

@@ -85,6 +85,11 @@ class LisaOrbits:
             )
 
     @property
+    def circle(self) -> tuple[float, float, float]:
+        """Radius [s], angular speed [1/s] and longitude at time 0 of the centre's way round the Sun."""
+        return ASTRONOMICAL_UNIT / SPEED_OF_LIGHT, _MEAN_MOTION, self.longitude + _MEAN_MOTION * self.start
+
+    @property
     def arm_time(self) -> float:
         """Length of the arms as a time [s]."""
         return self.arm_length / SPEED_OF_LIGHT

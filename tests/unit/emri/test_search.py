@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swansong.core.errors import InputError
+from swansong.core.errors import DomainError, InputError
 from swansong.emri import tracks
 from swansong.emri.search.bank import draw_families
+from swansong.emri.search.expected import harmonic_powers
 from swansong.emri.search.kernels import gaussianised
 from swansong.emri.search.model import SearchModel
 from swansong.emri.search.refine_kernels import knot_metric, through_knots, to_coordinates, to_point
@@ -200,6 +201,43 @@ def test_a_source_is_found_with_its_parameters(heard, search):
     assert best.theta[3] == pytest.approx(0.12, abs=2e-3)
     assert search.refined > 1000
     assert all(one.statistic >= two.statistic for one, two in itertools.pairwise(candidates))
+
+
+def test_the_last_stage_adds_harmonics_and_fits_the_motion(heard, search):
+    last = StageSettings(length=4, sources=2, copies=2, steps=40, harmonics=3, doppler=True)
+    refine = SETTINGS.refine.model_copy(update={"stages": (*SETTINGS.refine.stages, last)})
+    whole = EmriSearch(search.spectrum, SETTINGS.model_copy(update={"refine": refine}))
+    seeds = scan_bank([heard], whole.model, SETTINGS.bank, seed=1)[0]
+    best = whole.climb(heard, seeds, seed=1)[0]
+    assert best.sky.shape == (2,)
+    assert np.hypot(*best.sky) <= 1.0
+    assert best.statistic == best.statistics[whole.ranking]
+    # The harmonics of the result are those that its start had, whose expected powers are nearly the same.
+    again = heard.score(**whole.track_of(heard, best))[0]
+    np.testing.assert_allclose(again, best.statistics, atol=0.1)
+    assert search.climb(heard, seeds, seed=1)[0].sky.shape == (0,)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-0.9, 0.99), st.floats(0.0, 0.1), st.floats(0.02, 0.3))
+def test_expected_powers_of_harmonics(spin, eccentricity, plunge):
+    middles = white(0).middles
+    point = np.array([1.0e6, 30.0, spin, plunge * YEAR, eccentricity])
+    harmonics, powers = harmonic_powers(point, middles, tracks=tracks.load(), spectrum=lisa_noise("A"), most=6)
+    assert harmonics.shape == (6, 2)
+    assert powers.shape == (6, SEGMENTS)
+    assert (powers >= 0.0).all()
+    assert powers.sum(axis=0).max() == pytest.approx(1.0)
+    assert (np.diff(powers.sum(axis=1)) <= 0.0).all()
+    assert not powers[:, middles > point[3]].any()
+    if eccentricity < 0.01:
+        assert tuple(harmonics[0]) == (2, 0)
+
+
+def test_a_source_that_plunged_before_the_data_has_no_powers():
+    point = np.array([1.0e6, 30.0, 0.5, 1e4, 0.01])
+    with pytest.raises(DomainError, match="no segment"):
+        harmonic_powers(point, white(0).middles, tracks=tracks.load(), spectrum=lisa_noise("A"), most=3)
 
 
 def test_many_data_sets_in_one_pass(search):

@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from swansong.core.config import as_dict
 from swansong.core.errors import DomainError, InputError
@@ -31,11 +32,10 @@ from swansong.emri.followup.likelihood import TrackLikelihood
 from swansong.emri.followup.settings import FollowupSettings
 from swansong.emri.search.kernels import LENGTHS
 from swansong.emri.search.model import SearchModel
-from swansong.emri.search.scoring import QUADRUPOLE, Scorer
+from swansong.emri.search.scoring import Scorer
 from swansong.inference.importance import Weights, importance_weights
 from swansong.inference.mixtures import StudentMixture
 from swansong.inference.posterior import Posterior, Seconds
-from swansong.signals.lisa_response import LisaOrbits
 
 SYSTEM = "emri"
 _FAINTEST = 8.0  # signal-to-noise ratio that sets the first steps of a candidate fainter than that
@@ -94,9 +94,6 @@ def follow_up(
     model: SearchModel,
     settings: FollowupSettings,
     seed: int,
-    harmonics: Int[np.ndarray, "h 2"] = QUADRUPOLE,
-    fixed: Float[np.ndarray, "h segments"] | None = None,
-    orbits: LisaOrbits | None = None,
     weights: str | Path | None = None,
     report: Callable[[str], None] | None = None,
 ) -> FollowupResult:
@@ -108,9 +105,6 @@ def follow_up(
         model: Prior of the sources.
         settings: Likelihood, sampler and proposal.
         seed: Seed of everything.
-        harmonics: Rows (m, n) whose powers count.
-        fixed: Expected power of each segment for each harmonic, instead of the sky average of the (2, 0) one.
-        orbits: Orbits of the detector; the default if None.
         weights: Weights file of the network; the packaged one if None.
         report: Called with the name of each part when it begins.
 
@@ -130,14 +124,17 @@ def follow_up(
             f"`candidate_theta` must hold 5 finite numbers, got shape {theta.shape}; give `Candidate.theta` of a search"
         )
     tell("prepare")
+    heard: dict[str, Any] = {}
+    if settings.likelihood.harmonics:
+        heard["harmonics"], heard["fixed"] = scorer.harmonics_of(
+            model.to_points(theta), most=settings.likelihood.harmonics
+        )
     charts = [
         Chart(
             TrackLikelihood(
                 scorer,
                 settings.likelihood.model_copy(update={"length": length}),
-                harmonics=harmonics,
-                fixed=fixed,
-                orbits=orbits or LisaOrbits(),
+                **heard,
             ),
             model,
         )

@@ -1,7 +1,7 @@
 """Compiled log likelihoods of many sources, from the tabulated statistic of every segment.
 
-Segments count by the rules of `search.kernels.track_powers`. Beyond it a track may be seen from a detector that
-circles the Sun, and the expected power of every group of segments is used in full.
+The walk along a track is that of the search, `search.kernels.demodulate`; here the expected power of every group
+of segments is used in full.
 """
 
 import math
@@ -9,9 +9,8 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from swansong.emri.search.kernels import LARGEST_CURVATURE, cycles_between, mass_and_rate
-from swansong.emri.search.statistic import look_up
-from swansong.emri.tracks.kernels import curve, evaluate
+from swansong.emri.search.kernels import demodulate, mass_and_rate
+from swansong.emri.tracks.kernels import curve
 
 PAPER, POWER, MATCHED = 0, 1, 2
 """Laws of the likelihood."""
@@ -71,78 +70,33 @@ def log_bessel(z):
     return z - 0.5 * math.log(z) + math.log(zero), one / zero
 
 
-@njit(cache=True, fastmath=True)
-def group_powers(
-    table, used, grid, shape, arrays, work, harmonic, mass, rate, plunge, longest, sky, orbit, weights, fixed, stretch,
-    first, powers, expected,
-):  # fmt: skip
+@njit(cache=True)
+def group_powers(amplitudes, expected, begin, end, stretch, first, powers, weights):
     """Powers of groups of segments along one harmonic of one track.
 
     Args:
-        table: Complex amplitudes (segments, rates, bins).
-        used: Which segments count.
-        grid: (low, 1/step, 1/rate step, loss, rate loss, segment length).
-        shape: (lowest frequency, largest rate) that count.
-        arrays: Table of tracks.
-        work: Curves of this spin and final eccentricity.
-        harmonic: (m, n).
-        mass: Total mass [s].
-        rate: Symmetric mass ratio over total mass [1/s].
-        plunge: Time of plunge [s].
-        longest: Time before plunge that the table of tracks reaches [s]; earlier segments do not count.
-        sky: cos(latitude) times cosine and sine of the longitude, (2,).
-        orbit: (radius [s], angular speed [1/s], longitude at time 0) of the detector; no motion at radius 0.
-        weights: Expected power of a segment against its frequency, on the bins of ``table``.
-        fixed: Expected power of each segment instead; empty to use ``weights``.
+        amplitudes: As `search.kernels.demodulate` writes them, (segments,).
+        expected: Expected powers of the segments, negative where they do not count.
+        begin: First segment.
+        end: One behind the last segment.
         stretch: Segments in a group.
         first: Groups written already.
         powers: Written from ``first``: chi-squared powers of groups with any segment that counts.
-        expected: Written from ``first``: their expected power.
+        weights: Written from ``first``: their expected power.
 
     Returns:
         Number of groups written, ``first`` included.
     """
-    low, inverse_step, inverse_rate, loss, rate_loss, length = grid
-    bins, rows = table.shape[2], table.shape[1]
-    phase, total, weight, members = 0.0, 0.0j, 0.0, 0
-    f_old, r_old, c_old = 0.0, 0.0, 0.0
-    last = min(table.shape[0], int(plunge / length))
-    begin = max(0, math.ceil((plunge + orbit[0] - longest) / length - 0.5))
-    for s in range(begin, last):
-        time = (s + 0.5) * length
-        early, speed, bend = 0.0, 0.0, 0.0
-        if orbit[0] > 0.0:
-            angle = orbit[1] * time + orbit[2]
-            cosine, sine = math.cos(angle), math.sin(angle)
-            early = orbit[0] * (sky[0] * cosine + sky[1] * sine)
-            speed = orbit[0] * orbit[1] * (sky[1] * cosine - sky[0] * sine)
-            bend = -early * orbit[1] ** 2
-        f, r, c = evaluate(work, arrays.grid, harmonic[0], harmonic[1], mass, rate, plunge - time - early)
-        r = r * (1.0 + speed) ** 2 + f * bend
-        f *= 1.0 + speed
-        if s > begin:
-            cycles = cycles_between(f_old, f, r_old, r, c_old, c, length) - low * length
-            phase += 2.0 * math.pi * (cycles - math.floor(cycles))
-        f_old, r_old, c_old = f, r, c
-        place, height = (f - low) * inverse_step, r * inverse_rate
-        if (
-            used[s]
-            and f > shape[0]
-            and 0.0 <= place < bins - 1.0
-            and 0.0 <= height < rows - 1.0
-            and r < shape[1]
-            and abs(c) * length**3 / 6.0 <= LARGEST_CURVATURE
-        ):
-            x = look_up(table, low, inverse_step, inverse_rate, loss, rate_loss, s, f, r)
-            mean = phase + math.pi * r * length * length / 12.0
-            total += x * complex(math.cos(mean), -math.sin(mean))
-            weight += fixed[s] if fixed.size > 0 else weights[int(place)]
+    total, weight, members = 0.0j, 0.0, 0
+    for s in range(begin, end):
+        if expected[s] >= 0.0:
+            total += amplitudes[s]
+            weight += expected[s]
             members += 1
-        if (s + 1) % stretch == 0 or s == last - 1:
-            if members > 0:
-                powers[first] = 2.0 * (total.real**2 + total.imag**2) / members
-                expected[first] = weight
-                first += 1
+        if members > 0 and ((s + 1) % stretch == 0 or s == end - 1):
+            powers[first] = 2.0 * (total.real**2 + total.imag**2) / members
+            weights[first] = weight
+            first += 1
             total, weight, members = 0.0j, 0.0, 0
     return first
 
@@ -200,9 +154,10 @@ def matched(powers, expected, count):
 def groups_of(table, used, grid, shape, arrays, point, orbit, harmonics, weights, fixed, stretch, powers, expected):
     """Powers and expected powers of one source, written; returns how many groups count, -1 without a track.
 
-    ``point`` has the two numbers of the sky after the five of the track; the rest as in `log_likelihoods`.
+    The rest as in `log_likelihoods`.
     """
     work = np.empty((2, arrays.coefficients.shape[3]))
+    amplitudes, weight = np.empty(table.shape[0], dtype=np.complex128), np.empty(table.shape[0])
     edge = curve(arrays, point[2], point[4], work)
     mass, rate = mass_and_rate(point[0], point[1])
     longest = math.exp(edge) / rate
@@ -210,10 +165,11 @@ def groups_of(table, used, grid, shape, arrays, point, orbit, harmonics, weights
         return -1
     count = 0
     for h in range(harmonics.shape[0]):
-        count = group_powers(
-            table, used, grid, shape, arrays, work, harmonics[h], mass, rate, point[3], longest, point[5:7], orbit,
-            weights, fixed[h], stretch, count, powers, expected,
+        begin, end = demodulate(
+            table, used, grid, shape, arrays, work, harmonics[h, 0], harmonics[h, 1], mass, rate, point[3], longest,
+            point[5:7], orbit, weights, fixed[h], amplitudes, weight,
         )  # fmt: skip
+        count = group_powers(amplitudes, weight, begin, end, stretch, count, powers, expected)
     return count
 
 
@@ -225,7 +181,7 @@ def log_likelihoods(
 
     ``points`` (n, 7) are (mass_1, mass_2, spin, plunge time [s], final eccentricity, two of the sky), ``harmonics``
     the rows (m, n), ``fixed`` the expected powers (harmonics, segments) or (harmonics, 0), ``law`` one of `PAPER`,
-    `POWER`, `MATCHED`; the rest as in `group_powers`. ``values`` and ``amplitudes`` (n,) are written.
+    `POWER`, `MATCHED`; the rest as in `search.kernels.demodulate`. ``values`` and ``amplitudes`` (n,) are written.
     """
     size = table.shape[0] * harmonics.shape[0]
     for i in prange(points.shape[0]):

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from swansong.core.constants import ASTRONOMICAL_UNIT, SOLAR_MASS_PARAMETER, SPEED_OF_LIGHT
 from swansong.core.errors import InputError
 from swansong.emri.followup.kernels import MATCHED, NOWHERE, PAPER, POWER, groups_of, log_likelihoods
 from swansong.emri.followup.settings import LikelihoodSettings
+from swansong.emri.search.kernels import STILL
 from swansong.emri.search.scoring import QUADRUPOLE, Scorer
-from swansong.signals.lisa_response import LisaOrbits
 
 _LAWS = {"paper": PAPER, "power": POWER, "matched": MATCHED}
 
@@ -35,7 +34,6 @@ class TrackLikelihood:
         settings: Law, coherence and whether the detector moves.
         harmonics: Rows (m, n) whose powers count.
         fixed: Expected powers (harmonics, segments) instead of those of the scorer.
-        orbits: Orbits of the detector.
 
     Reference:
         ``paper``: Speri et al., arXiv:2510.20891, section V; non-central chi-squared law of the power of
@@ -46,7 +44,6 @@ class TrackLikelihood:
     settings: LikelihoodSettings = field(default_factory=LikelihoodSettings)
     harmonics: Int[np.ndarray, "h 2"] = field(default_factory=QUADRUPOLE.copy)
     fixed: Float[np.ndarray, "h segments"] | None = None
-    orbits: LisaOrbits = field(default_factory=LisaOrbits)
 
     def __post_init__(self) -> None:
         shape = (len(self.harmonics), self.scorer.table.segments)
@@ -56,12 +53,10 @@ class TrackLikelihood:
                 f"harmonic and segment, {shape}"
             )
 
-    @cached_property
+    @property
     def _orbit(self) -> tuple[float, float, float]:
         """Radius [s], angular speed [1/s] and longitude at time 0 of the detector."""
-        speed = math.sqrt(SOLAR_MASS_PARAMETER / ASTRONOMICAL_UNIT**3)
-        radius = ASTRONOMICAL_UNIT / SPEED_OF_LIGHT if self.settings.doppler else 0.0
-        return radius, speed, self.orbits.longitude + speed * self.orbits.start
+        return self.scorer.orbits.circle if self.settings.doppler else STILL
 
     @cached_property
     def _fixed(self) -> Float[np.ndarray, "h segments"]:

@@ -20,6 +20,9 @@ class LikelihoodSettings(Config):
         description="matched: the expected share of each segment counts; power: half the sum of powers; paper: the sum",
     )
     length: Literal[1, 2, 4, 8] = Field(default=4, description="Neighbouring segments added coherently")
+    harmonics: int = Field(
+        default=0, ge=0, description="Harmonics that count, the strongest of the candidate first; 0 for (2, 0) alone"
+    )
     doppler: bool = Field(
         default=True, description="Whether the motion of the detector round the Sun is fitted as well"
     )

@@ -8,14 +8,19 @@ Reference:
     Speri et al., arXiv:2510.20891, section IV.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import gumbel_r
 
 from swansong.core.errors import InputError
+from swansong.core.files import read_product
+from swansong.emri.search.settings import CAMPAIGN_KIND
 
 PROBABILITIES = (0.5, 0.1, 0.01, 1e-3, 1e-4)
 """False-alarm probabilities at which thresholds are told."""
@@ -87,14 +92,53 @@ class Background:
         return (f"thresholds rest on {self.searches} searches of noise and extrapolate to rarer false alarms",)
 
 
-def differences(theirs: Mapping[str, object], ours: Mapping[str, object]) -> list[str]:
-    """Sections in which the settings behind a background differ from those of a search.
+# Settings have no single truth value worth comparing, so equality is identity.
+@dataclass(frozen=True, eq=False)
+class MeasuredBackground:
+    """A background with the search that it was measured with.
 
-    Args:
-        theirs: Settings that the background was made with, by section.
-        ours: Settings of the search.
-
-    Returns:
-        Names of the sections, those of `DECISIVE`.
+    Attributes:
+        law: Law of the largest statistic.
+        problem: Settings of that search, by section.
     """
-    return [name for name in DECISIVE if theirs.get(name) != ours.get(name)]
+
+    law: Background
+    problem: Mapping[str, Mapping[str, object]]
+
+    @classmethod
+    def read(cls, path: Path) -> "MeasuredBackground":
+        """Read what a campaign wrote.
+
+        Args:
+            path: Its product.
+
+        Raises:
+            FileError: The file is missing, damaged or of another kind.
+            InputError: It holds too little noise.
+        """
+        product = read_product(path, kind=CAMPAIGN_KIND)
+        law = Background.fitted(product.arrays["noise_statistic"])
+        return cls(law, product.provenance.configuration["problem"])
+
+    def differences(self, problem: Mapping[str, object], *, years: float) -> list[str]:
+        """In what another search differs from the one behind this background.
+
+        Args:
+            problem: Settings of the other search, by section.
+            years: Length of its data [yr].
+
+        Returns:
+            Names of the sections of settings, those of `DECISIVE`, and the length of the data.
+        """
+        other = [name for name in DECISIVE if self.problem.get(name) != problem.get(name)]
+        measured = float(str(self.problem["data"]["duration"]))
+        if abs(measured - years) > 0.01 * years:
+            other.append(f"{measured:.3g} yr of data")
+        return other
+
+
+@functools.cache
+def load_background() -> MeasuredBackground:
+    """The packaged background: that of the default search of a year."""
+    with resources.as_file(resources.files("swansong.emri.search") / "data" / "background.h5") as path:
+        return MeasuredBackground.read(path)

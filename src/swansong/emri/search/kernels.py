@@ -20,7 +20,8 @@ LARGEST_CURVATURE = 1.0
 LENGTHS = (1, 2, 4, 8)
 """Numbers of neighbouring segments that are added coherently."""
 
-_BLOCK = 2048  # templates that go through the segments together, so that a segment stays in the cache
+STILL = (0.0, 0.0, 0.0)
+"""Orbit of a detector that does not move."""
 
 
 @njit(cache=True)
@@ -45,10 +46,24 @@ def cycles_between(f0, f1, r0, r1, c0, c1, step):
 
 
 @njit(cache=True, fastmath=True)
-def track_powers(
-    table, used, grid, shape, arrays, work, m, n, mass, rate, plunge, longest, weights, fixed, totals
+def detector(orbit, sky, time):
+    """How much earlier [s] than at the Sun a wave arrives at a detector that circles it, and two derivatives.
+
+    ``orbit`` is (radius [s], angular speed [1/s], longitude at time 0), ``sky`` the cosine of the source's latitude
+    times cosine and sine of its longitude.
+    """
+    angle = orbit[1] * time + orbit[2]
+    cosine, sine = math.cos(angle), math.sin(angle)
+    early = orbit[0] * (sky[0] * cosine + sky[1] * sine)
+    return early, orbit[0] * orbit[1] * (sky[1] * cosine - sky[0] * sine), -early * orbit[1] ** 2
+
+
+@njit(cache=True, fastmath=True)
+def demodulate(
+    table, used, grid, shape, arrays, work, m, n, mass, rate, plunge, longest, sky, orbit, weights, fixed, amplitudes,
+    expected,
 ):  # fmt: skip
-    """Add the powers of one harmonic of one track to ``totals``.
+    """Amplitude of every segment along one harmonic of one track, with the phase of the track taken out.
 
     Args:
         table: Complex amplitudes (segments, rates, bins).
@@ -62,64 +77,81 @@ def track_powers(
         mass: Total mass [s].
         rate: Symmetric mass ratio over total mass [1/s].
         plunge: Time of plunge [s].
-        longest: Time before plunge that the table of tracks reaches [s].
+        longest: Time before plunge that the table of tracks reaches [s]; earlier segments do not count.
+        sky: Direction as in `detector`, (2,).
+        orbit: The detector's as in `detector`; it stands still at radius 0.
         weights: Expected power of a segment against its frequency, on the bins of ``table``.
         fixed: Expected power of each segment instead; empty to use ``weights``.
-        totals: Sums (lengths, exponents, 3) of w S, w and w^2, for the weights 1, sqrt w and w.
+        amplitudes: Written, (segments,).
+        expected: Written: expected powers, negative for segments that do not count.
+
+    Returns:
+        First segment written, and one behind the last.
     """
     low, inverse_step, inverse_rate, loss, rate_loss, length = grid
     bins, rows = table.shape[2], table.shape[1]
     phase = 0.0
     f_old, r_old, c_old = 0.0, 0.0, 0.0
-    sums = np.zeros(4, dtype=np.complex128)
-    counts = np.zeros(4, dtype=np.int64)
-    expected = np.zeros(4)
-    any_before = False
     last = min(table.shape[0], int(plunge / length))
-    first = max(0, math.ceil((plunge - longest) / length - 0.5))
+    first = max(0, math.ceil((plunge + orbit[0] - longest) / length - 0.5))
     for s in range(first, last):
-        f, r, c = evaluate(work, arrays.grid, m, n, mass, rate, plunge - (s + 0.5) * length)
-        if any_before:
+        time = (s + 0.5) * length
+        early, speed, bend = 0.0, 0.0, 0.0
+        if orbit[0] > 0.0:
+            early, speed, bend = detector(orbit, sky, time)
+        f, r, c = evaluate(work, arrays.grid, m, n, mass, rate, plunge - time - early)
+        r = r * (1.0 + speed) ** 2 + f * bend
+        f *= 1.0 + speed
+        if s > first:
             cycles = cycles_between(f_old, f, r_old, r, c_old, c, length) - low * length
             phase += 2.0 * math.pi * (cycles - math.floor(cycles))
-        any_before = True
         f_old, r_old, c_old = f, r, c
         place, height = (f - low) * inverse_step, r * inverse_rate
-        counted = (
+        if (
             used[s]
             and f > shape[0]
             and 0.0 <= place < bins - 1.0
             and 0.0 <= height < rows - 1.0
             and r < shape[1]
             and abs(c) * length**3 / 6.0 <= LARGEST_CURVATURE
-        )
-        if counted:
-            x = look_up(table, low, inverse_step, inverse_rate, loss, rate_loss, s, f, r)
+        ):
             mean = phase + math.pi * r * length * length / 12.0
-            x = x * complex(math.cos(mean), -math.sin(mean))
-            w = fixed[s] if fixed.size > 0 else weights[int(place)]
-            for k in range(4):
-                sums[k] += x
-                counts[k] += 1
-                expected[k] += w
-        for k in range(4):
-            if (s + 1) % (1 << k) == 0 or s == last - 1:
-                if counts[k] > 0:
-                    power = 2.0 * (sums[k].real ** 2 + sums[k].imag ** 2) / counts[k]
-                    w = expected[k]
-                    root = math.sqrt(w)
-                    totals[k, 0, 0] += power
-                    totals[k, 0, 1] += 1.0
-                    totals[k, 0, 2] += 1.0
-                    totals[k, 1, 0] += root * power
-                    totals[k, 1, 1] += root
-                    totals[k, 1, 2] += w
-                    totals[k, 2, 0] += w * power
-                    totals[k, 2, 1] += w
-                    totals[k, 2, 2] += w * w
-                sums[k] = 0.0
-                counts[k] = 0
-                expected[k] = 0.0
+            turn = complex(math.cos(mean), -math.sin(mean))
+            amplitudes[s] = turn * look_up(table, low, inverse_step, inverse_rate, loss, rate_loss, s, f, r)
+            expected[s] = fixed[s] if fixed.size > 0 else weights[int(place)]
+        else:
+            amplitudes[s] = 0.0
+            expected[s] = -1.0
+    return first, last
+
+
+@njit(cache=True, fastmath=True)
+def add_powers(amplitudes, expected, first, last, totals):
+    """Add the powers of groups of segments to ``totals``.
+
+    ``amplitudes``, ``expected``, ``first`` and ``last`` are what `demodulate` gives; ``totals`` are sums (lengths,
+    exponents, 3) of w S, w and w^2, for the weights 1, sqrt w and w. A group begins at a multiple of its length.
+    """
+    for k in range(totals.shape[0]):
+        total, weight, members = 0.0j, 0.0, 0
+        for s in range(first, last):
+            if expected[s] >= 0.0:
+                total += amplitudes[s]
+                weight += expected[s]
+                members += 1
+            if members > 0 and ((s + 1) % (1 << k) == 0 or s == last - 1):
+                power = 2.0 * (total.real**2 + total.imag**2) / members
+                root = math.sqrt(weight)
+                totals[k, 0, 0] += power
+                totals[k, 0, 1] += 1.0
+                totals[k, 0, 2] += 1.0
+                totals[k, 1, 0] += root * power
+                totals[k, 1, 1] += root
+                totals[k, 1, 2] += weight
+                totals[k, 2, 0] += weight * power
+                totals[k, 2, 1] += weight
+                totals[k, 2, 2] += weight * weight
+                total, weight, members = 0.0j, 0.0, 0
 
 
 @njit(cache=True)
@@ -130,13 +162,15 @@ def mass_and_rate(mass_1, mass_2):
 
 
 @njit(cache=True)
-def statistic(table, used, grid, shape, arrays, work, point, harmonics, weights, fixed, answer):
+def statistic(table, used, grid, shape, arrays, work, point, orbit, harmonics, weights, fixed, answer):
     """Gaussianised statistic of one source, all lengths and exponents; False outside the table of tracks.
 
-    ``point`` is (mass_1, mass_2, spin, plunge time [s], final eccentricity), ``harmonics`` the rows
-    (m, n), ``fixed`` the expected powers (harmonics, segments) or (harmonics, 0), ``answer`` (lengths, 3).
+    ``point`` is (mass_1, mass_2, spin, plunge time [s], final eccentricity, two numbers of the sky), ``harmonics``
+    the rows (m, n), ``fixed`` the expected powers (harmonics, segments) or (harmonics, 0), ``answer`` (lengths, 3);
+    the rest as in `demodulate`.
     """
-    totals = np.zeros((4, 3, 3))
+    totals = np.zeros((len(LENGTHS), 3, 3))
+    amplitudes, expected = np.empty(table.shape[0], dtype=np.complex128), np.empty(table.shape[0])
     answer[:] = -100.0
     edge = curve(arrays, point[2], point[4], work)
     mass, rate = mass_and_rate(point[0], point[1])
@@ -145,22 +179,23 @@ def statistic(table, used, grid, shape, arrays, work, point, harmonics, weights,
     if not longest > 0.0:
         return False
     for h in range(harmonics.shape[0]):
-        track_powers(
+        first, last = demodulate(
             table, used, grid, shape, arrays, work, harmonics[h, 0], harmonics[h, 1], mass, rate, point[3], longest,
-            weights, fixed[h], totals,
+            point[5:7], orbit, weights, fixed[h], amplitudes, expected,
         )  # fmt: skip
-    for k in range(4):
+        add_powers(amplitudes, expected, first, last, totals)
+    for k in range(len(LENGTHS)):
         for e in range(3):
             answer[k, e] = gaussianised(totals[k, e, 0], totals[k, e, 1], totals[k, e, 2])
     return True
 
 
 @njit(cache=True, parallel=True)
-def score_points(table, used, grid, shape, arrays, points, harmonics, weights, fixed, answers):
-    """`statistic` of many points; answers (points, lengths, 3)."""
+def score_points(table, used, grid, shape, arrays, points, orbit, harmonics, weights, fixed, answers):
+    """`statistic` of many points (n, 7); answers (points, lengths, 3)."""
     for i in prange(points.shape[0]):
         work = np.empty((2, arrays.coefficients.shape[3]))
-        statistic(table, used, grid, shape, arrays, work, points[i], harmonics, weights, fixed, answers[i])
+        statistic(table, used, grid, shape, arrays, work, points[i], orbit, harmonics, weights, fixed, answers[i])
 
 
 @njit(cache=True, parallel=True)

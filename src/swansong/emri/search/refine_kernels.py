@@ -5,7 +5,8 @@ along the parameters themselves leave the peak at once. Here the coordinates are
 at three times, the knots, and spin and final eccentricity: given the last two, total mass, chirp
 rate and plunge time follow from the knots by Newton's method. A step in spin then keeps the
 three frequencies, and what changes is how the track bends between them. Step sizes come from the
-metric of these coordinates: how much power a small change of each loses.
+metric of these coordinates: how much power a small change of each loses. Where the detector moves, a
+step on the sky changes the knots so that what arrives keeps its frequency there.
 """
 
 import math
@@ -14,13 +15,14 @@ import numpy as np
 from numba import njit, prange
 
 from swansong.core.constants import SOLAR_MASS_SECONDS
-from swansong.emri.search.kernels import LARGEST_CURVATURE, gaussianised, mass_and_rate, statistic
+from swansong.emri.search.kernels import LARGEST_CURVATURE, detector, gaussianised, mass_and_rate, statistic
 from swansong.emri.search.statistic import BYTE_STEP
 from swansong.emri.tracks.kernels import curve, evaluate
 
 _SHARES = (0.05, 0.45, 0.9)  # of the expected power that has come before each knot
 _RENEW = 50  # the metric is computed anew after this many steps, and after a success
 _LARGEST, _SMALLEST = 4.0, 0.03  # steps, in units of a loss of one
+_SKY = 0.5  # share of the steps that move on the sky, where the detector moves
 _NEWTON = 6  # iterations from the linear guess
 _STEP = 1e-4  # of the numerical derivatives, as a share of the range
 
@@ -37,7 +39,7 @@ def to_point(x, point):
 
 @njit(cache=True)
 def to_coordinates(point, x):
-    """The inverse of `to_point`."""
+    """The inverse of `to_point`; the sky is not among the coordinates."""
     mass, rate = mass_and_rate(point[0], point[1])
     x[0], x[1], x[2] = math.log(mass), math.log(rate), point[3]
     x[3], x[4] = max(1.0 - point[2], 0.0) ** (1.0 / 3.0), point[4]
@@ -46,7 +48,7 @@ def to_coordinates(point, x):
 @njit(cache=True)
 def inside(point, low, high):
     """Whether a point lies in the prior; bounds are of (m1, m2, a, plunge time, e_f)."""
-    return np.all(low <= point) and np.all(point <= high)
+    return np.all(low <= point[:5]) and np.all(point[:5] <= high)
 
 
 @njit(cache=True)
@@ -254,9 +256,15 @@ def _axes(metric, vectors, scale):
 
 
 @njit(cache=True)
-def _propose(arrays, work, x, trial, knots, f_knots, vectors, scale, ranges, length):
-    """Draw a step along the metric, sometimes along one of its axes only; False if no track is there."""
-    size = _SMALLEST * (_LARGEST / _SMALLEST) ** np.random.random()
+def _draw_size():
+    """Size of a step, log-uniform."""
+    return _SMALLEST * (_LARGEST / _SMALLEST) ** np.random.random()
+
+
+@njit(cache=True)
+def _propose(arrays, work, x, trial, knots, target, vectors, scale, ranges, length):
+    """Draw a step along the metric from a track through ``target``, sometimes along one axis; False if no track."""
+    size = _draw_size()
     step = np.zeros(5)
     if np.random.random() < 0.4:
         k = np.random.randint(5)
@@ -267,7 +275,25 @@ def _propose(arrays, work, x, trial, knots, f_knots, vectors, scale, ranges, len
     trial[:] = x
     trial[3] += step[3] * ranges[0]
     trial[4] = abs(trial[4] + step[4] * ranges[1])
-    return through_knots(arrays, work, trial, knots, f_knots + step[:3] / length)
+    return through_knots(arrays, work, trial, knots, target + step[:3] / length)
+
+
+@njit(cache=True)
+def _look_elsewhere(orbit, sky, trial_sky, knots, f_knots, r_knots, target):
+    """Draw a direction, and the frequencies at the knots with which what arrives stays the same."""
+    trial_sky[:] = sky
+    target[:] = f_knots
+    if orbit[0] > 0.0 and np.random.random() < _SKY:
+        size = 0.3 * _draw_size()
+        for i in range(2):
+            trial_sky[i] += size * np.random.standard_normal()
+        if trial_sky[0] ** 2 + trial_sky[1] ** 2 > 1.0:
+            trial_sky[:] = sky
+            return
+        for k in range(3):
+            before, speed_before, _ = detector(orbit, sky, knots[k])
+            after, speed_after, _ = detector(orbit, trial_sky, knots[k])
+            target[k] += f_knots[k] * (speed_before - speed_after) + r_knots[k] * (before - after)
 
 
 @njit(cache=True, parallel=True)
@@ -276,13 +302,13 @@ def improve_roughly(powers, used, grid, shape, arrays, points, low, high, weight
 
     ``low`` and ``high`` bound the points; the rest as in `rough_statistic`.
     """
-    ranges = np.array([(1.0 - low[2]) ** (1.0 / 3.0) - (1.0 - high[2]) ** (1.0 / 3.0), high[4] - low[4]])
+    ranges = _ranges(low, high)
     for i in prange(points.shape[0]):
         np.random.seed(seed + i)
         work = np.empty((2, arrays.coefficients.shape[3]))
         bins, there = np.empty(powers.shape[0], dtype=np.int64), np.empty(powers.shape[0], dtype=np.int64)
         point, x, trial = np.empty(5), np.empty(5), np.empty(5)
-        knots, f_knots = np.zeros(3), np.zeros(3)
+        knots, f_knots, r_knots = np.zeros(3), np.zeros(3), np.zeros(3)
         metric, vectors, scale = np.empty((5, 5)), np.eye(5), np.empty(5)
         to_coordinates(points[i], x)
         best = rough_statistic(
@@ -308,41 +334,49 @@ def improve_roughly(powers, used, grid, shape, arrays, points, low, high, weight
                 x[:] = trial
                 points[i] = point
                 stale = True
-                _follow(arrays, work, x, knots, f_knots)
+                _follow(arrays, work, x, knots, f_knots, r_knots)
         scores[i] = best
 
 
 @njit(cache=True)
-def _follow(arrays, work, x, knots, f_knots):
-    """Frequencies of a new track at the same knots."""
+def _ranges(low, high):
+    """Ranges of the coordinates of spin and eccentricity between two bounds of points."""
+    return np.array([(1.0 - low[2]) ** (1.0 / 3.0) - (1.0 - high[2]) ** (1.0 / 3.0), high[4] - low[4]])
+
+
+@njit(cache=True)
+def _follow(arrays, work, x, knots, f_knots, r_knots):
+    """Frequencies of a new track at the same knots, and their rates."""
     slopes = np.empty((3, 3))
     curve(arrays, 1.0 - x[3] ** 3, x[4], work)
     _knot_frequencies(arrays, work, x, knots, f_knots, slopes)
+    for k in range(3):
+        r_knots[k] = -slopes[k, 2]
 
 
 @njit(cache=True, parallel=True)
 def improve(
-    table, used, grid, shape, arrays, points, low, high, harmonics, weights, fixed, length, exponent, steps, seed,
-    scores,
+    table, used, grid, shape, arrays, points, low, high, orbit, harmonics, weights, fixed, length, exponent, steps,
+    seed, scores,
 ):  # fmt: skip
-    """Improve many points, each by itself; ``points`` and ``scores`` (points, lengths, 3) are overwritten.
+    """Improve many points, each by itself; ``points`` (n, 7) and ``scores`` (n, lengths, 3) are overwritten.
 
     ``grid`` is that of `statistic`, then one over the bin width of ``weights`` in the metric, then the number of
     segments; ``length`` and ``exponent`` choose the entry of the statistic that is raised; ``low`` and ``high``
-    bound the points.
+    bound the first five numbers of a point, the direction moves where the ``orbit`` of the detector has a radius.
     """
     inner = (grid[0], grid[1], grid[2], grid[3], grid[4], grid[5])
-    ranges = np.array([(1.0 - low[2]) ** (1.0 / 3.0) - (1.0 - high[2]) ** (1.0 / 3.0), high[4] - low[4]])
+    ranges = _ranges(low, high)
     stretch = float(1 << length)
     for i in prange(points.shape[0]):
         np.random.seed(seed + i)
         work = np.empty((2, arrays.coefficients.shape[3]))
         answer = np.empty((4, 3))
-        point, x, trial = np.empty(5), np.empty(5), np.empty(5)
-        knots, f_knots = np.zeros(3), np.zeros(3)
+        point, x, trial = points[i].copy(), np.empty(5), np.empty(5)
+        knots, f_knots, r_knots, target = np.zeros(3), np.zeros(3), np.zeros(3), np.zeros(3)
         metric, vectors, scale = np.empty((5, 5)), np.eye(5), np.empty(5)
         to_coordinates(points[i], x)
-        statistic(table, used, inner, shape, arrays, work, points[i], harmonics, weights, fixed, scores[i])
+        statistic(table, used, inner, shape, arrays, work, points[i], orbit, harmonics, weights, fixed, scores[i])
         best = scores[i, length, exponent]
         stale = True
         for step in range(steps):
@@ -350,17 +384,19 @@ def improve(
                 if not knot_metric(arrays, work, x, grid, shape, weights, stretch, ranges, knots, f_knots, metric):
                     break
                 _axes(metric, vectors, scale)
+                _follow(arrays, work, x, knots, f_knots, r_knots)
                 stale = False
-            if not _propose(arrays, work, x, trial, knots, f_knots, vectors, scale, ranges, grid[5]):
+            _look_elsewhere(orbit, points[i, 5:7], point[5:7], knots, f_knots, r_knots, target)
+            if not _propose(arrays, work, x, trial, knots, target, vectors, scale, ranges, grid[5]):
                 continue
             to_point(trial, point)
             if not inside(point, low, high):
                 continue
-            statistic(table, used, inner, shape, arrays, work, point, harmonics, weights, fixed, answer)
+            statistic(table, used, inner, shape, arrays, work, point, orbit, harmonics, weights, fixed, answer)
             if answer[length, exponent] > best:
                 best = answer[length, exponent]
                 x[:] = trial
                 points[i] = point
                 scores[i] = answer
                 stale = True
-                _follow(arrays, work, x, knots, f_knots)
+                _follow(arrays, work, x, knots, f_knots, r_knots)

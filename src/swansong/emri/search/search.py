@@ -1,9 +1,11 @@
 """One search: from a whitened year to ranked candidates."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -27,6 +29,8 @@ class Candidate:
 
     Attributes:
         theta: Parameter vector of `SearchModel`, shape (5,).
+        sky: cos(ecliptic latitude) times cosine and sine of the longitude, if the last stage fitted them, shape (2,)
+            or (0,).
         statistic: What candidates are ranked by: the gaussianised statistic of the last stage.
         statistics: Gaussianised statistic for each number of coherent segments and each exponent of the
             weights, shape (4, 3).
@@ -35,6 +39,7 @@ class Candidate:
     """
 
     theta: Float[np.ndarray, "5"]
+    sky: Float[np.ndarray, "_"]
     statistic: float
     statistics: Float[np.ndarray, "lengths exponents"]
     frequency: Float[np.ndarray, "segments"]
@@ -46,11 +51,13 @@ class SearchResult:
 
     Attributes:
         candidates: Best first; their tracks differ.
+        scorer: Scores sources in the data.
         templates: Number of tracks that were scored, refinement included.
         seconds: Time of each part [s]: prepare, bank, refine.
     """
 
     candidates: tuple[Candidate, ...]
+    scorer: Scorer
     templates: int
     seconds: dict[str, float]
 
@@ -95,6 +102,29 @@ class EmriSearch:
         """Scores sources in tabulated data."""
         return Scorer(table, self.spectrum, self.tracks)
 
+    @property
+    def ranking(self) -> tuple[int, int]:
+        """Which entry of `Candidate.statistics` ranks candidates."""
+        last = self.settings.refine.stages[-1]
+        return LENGTHS.index(last.length), EXPONENTS.index(last.exponent)
+
+    def track_of(self, scorer: Scorer, candidate: Candidate) -> dict[str, Any]:
+        """Arguments with which `Scorer.score` gives the statistics of a candidate, in these or in other data.
+
+        Args:
+            scorer: Of data with the same segments.
+            candidate: A candidate of this search.
+
+        Returns:
+            Points of shape (1, 5) or (1, 7), and the harmonics of the last stage if it adds several.
+        """
+        point = self.model.to_points(candidate.theta)
+        given: dict[str, Any] = {"points": np.concatenate([point, candidate.sky])[None]}
+        most = self.settings.refine.stages[-1].harmonics
+        if most:
+            given["harmonics"], given["fixed"] = scorer.harmonics_of(point, most=most)
+        return given
+
     def run(self, band: Baseband, *, seed: int, report: Callable[[int], None] | None = None) -> SearchResult:
         """Search one year.
 
@@ -114,6 +144,7 @@ class EmriSearch:
         candidates = self.climb(scorer, seeds, seed=seed)
         return SearchResult(
             candidates=candidates,
+            scorer=scorer,
             templates=self.settings.bank.templates + self.refined,
             seconds={
                 "prepare": prepared - start,
@@ -135,15 +166,15 @@ class EmriSearch:
         """
         settings = self.settings.refine
         points, scores = refine(scorer, seeds, self.model, settings, seed=seed)
-        last = settings.stages[-1]
-        ranked = scores[:, LENGTHS.index(last.length), EXPONENTS.index(last.exponent)]
+        ranked = scores[:, *self.ranking]
         final = distinct(scorer, Seeds(points, ranked), most=self.settings.candidates, apart=settings.rough.apart)
         middles = (np.arange(scorer.table.segments) + 0.5) * scorer.table.segment
         frequency = scorer.tracks_of(final.points, middles)
         order = [int(np.flatnonzero((points == point).all(axis=1))[0]) for point in final.points]
         return tuple(
             Candidate(
-                theta=self.model.from_points(points[place]),
+                theta=self.model.from_points(points[place, :5]),
+                sky=points[place, 5:],
                 statistic=float(ranked[place]),
                 statistics=scores[place],
                 frequency=track,
@@ -167,11 +198,12 @@ def search_bands(
         Candidates of each data set, best first.
     """
     statistic = search.settings.statistic
-    scorers = [search.scorer(tabulate(band, statistic, amplitudes=False)) for band in bands]
+    coarse = [tabulate(band, statistic, amplitudes=False) for band in bands]
+    scorers = [search.scorer(table) for table in coarse]
     seeds = scan_bank(scorers, search.model, search.settings.bank, seed=seed, report=report)
-    del scorers
     found = []
-    for band, best in zip(bands, seeds, strict=True):
-        scorer = search.scorer(tabulate(band, statistic))
-        found.append(search.climb(scorer, best, seed=seed))
+    # The complex tables are too large to hold them all at once.
+    for band, known, best in zip(bands, coarse, seeds, strict=True):
+        table = dataclasses.replace(tabulate(band, statistic, powers=False), powers=known.powers)
+        found.append(search.climb(search.scorer(table), best, seed=seed))
     return found

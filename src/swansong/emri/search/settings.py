@@ -9,6 +9,9 @@ from swansong.core.config import Config
 EXPONENTS = (0.0, 0.5, 1.0)
 """Powers of the expected power that segments are weighted with."""
 
+CAMPAIGN_KIND = "emri_campaign"
+"""Kind of the product that a campaign writes."""
+
 
 def _known(value: float) -> float:
     """Check an exponent."""
@@ -96,6 +99,10 @@ class StageSettings(Config):
     copies: int = Field(default=1, ge=1, description="Climbs from each, with steps of their own")
     steps: int = Field(ge=0, description="Trial steps of each climb")
     apart: float = Field(default=1e-5, gt=0.0, description="Distance between different tracks [Hz]")
+    harmonics: int = Field(
+        default=0, ge=0, description="Harmonics added, the strongest of each source first; 0 for (2, 0) alone"
+    )
+    doppler: bool = Field(default=False, description="Whether the motion of the detector round the Sun is fitted")
 
 
 class RoughSettings(Config):
@@ -115,6 +122,7 @@ def _stages() -> tuple[StageSettings, ...]:
         StageSettings(length=2, sources=40, steps=300),
         StageSettings(length=4, sources=15, copies=2, steps=500),
         StageSettings(length=8, sources=6, copies=2, steps=1000),
+        StageSettings(length=8, sources=4, copies=4, steps=400, harmonics=8, doppler=True),
     )
 
 

@@ -1,7 +1,8 @@
 """The staged search: a bank of physical tracks, then refinement over longer and longer segments.
 
     bank        every track of a random bank, segments of 5e4 s, one look-up each
-    refine      the best tracks climb, different tracks only, over 1, 2, 4 ... coherent segments
+    refine      the best tracks climb, different tracks only, over 1, 2, 4 ... coherent segments, at last
+                with all strong harmonics and as seen from a detector that circles the Sun
 
 Nothing here knows a singular-value decomposition: a candidate is a source, and its masses, spin,
 time of plunge and eccentricity come with it.
@@ -9,6 +10,7 @@ time of plunge and eccentricity come with it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +21,7 @@ from swansong.emri.search.bank_kernels import LANES, score_bank
 from swansong.emri.search.kernels import LENGTHS
 from swansong.emri.search.model import SearchModel
 from swansong.emri.search.scoring import EXPONENTS, Scorer
-from swansong.emri.search.settings import BankSettings, RefineSettings
+from swansong.emri.search.settings import BankSettings, RefineSettings, StageSettings
 
 _CHUNK = 4096  # families scored between two looks at the best
 _NEXT = 1_000_003  # between the seeds of two stages
@@ -31,11 +33,12 @@ class Seeds:
     """Sources to refine, best first.
 
     Attributes:
-        points: (mass_1, mass_2 [solar masses], spin, plunge time [s], final eccentricity), shape (n, 5).
+        points: (mass_1, mass_2 [solar masses], spin, plunge time [s], final eccentricity), shape (n, 5), or with two
+            numbers of the sky, shape (n, 7).
         scores: Gaussianised statistic of the stage that made them, shape (n,).
     """
 
-    points: Float[np.ndarray, "n 5"]
+    points: Float[np.ndarray, "n d"]
     scores: Float[np.ndarray, "n"]
 
 
@@ -132,7 +135,7 @@ def distinct(scorer: Scorer, seeds: Seeds, *, most: int, apart: float) -> Seeds:
 
 def refine(
     scorer: Scorer, seeds: Seeds, model: SearchModel, settings: RefineSettings, *, seed: int
-) -> tuple[Float[np.ndarray, "n 5"], Float[np.ndarray, "n lengths exponents"]]:
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n lengths exponents"]]:
     """Let sources climb: roughly first, then over longer and longer segments.
 
     Args:
@@ -143,7 +146,8 @@ def refine(
         seed: Seed of the steps.
 
     Returns:
-        Sources, best of the last stage first, and all their statistics.
+        Sources, best of the last stage first, with two numbers of the sky behind the five of the track if that
+        stage fits the motion of the detector, and all their statistics.
     """
     rough = settings.rough
     chosen = distinct(scorer, seeds, most=rough.sources, apart=rough.apart)
@@ -162,20 +166,37 @@ def refine(
     scores = np.empty((0, len(LENGTHS), len(EXPONENTS)))
     for number, stage in enumerate(settings.stages):
         chosen = distinct(scorer, seeds, most=stage.sources, apart=stage.apart)
-        points, scores = scorer.improve(
-            np.repeat(chosen.points, stage.copies, axis=0),
-            limits=model.limits,
-            length=stage.length,
-            exponent=stage.exponent,
-            steps=stage.steps,
-            seed=seed + _NEXT * (number + 2),
-        )
+        points, scores = _climb(scorer, chosen.points, model, stage, seed=seed + _NEXT * (number + 2))
         value = scores[:, LENGTHS.index(stage.length), EXPONENTS.index(stage.exponent)]
         seeds, scores = _ranked(points, value), scores[np.argsort(-value)]
     return seeds.points, scores
 
 
-def _ranked(points: Float[np.ndarray, "n 5"], scores: Float[np.ndarray, "n"]) -> Seeds:
+def _climb(
+    scorer: Scorer, points: Float[np.ndarray, "n d"], model: SearchModel, stage: StageSettings, *, seed: int
+) -> tuple[Float[np.ndarray, "m d"], Float[np.ndarray, "m lengths exponents"]]:
+    """Let sources climb through one stage, every copy by itself."""
+    seen = np.zeros((len(points), 7 if stage.doppler else 5))
+    common = min(seen.shape[1], points.shape[1])
+    seen[:, :common] = points[:, :common]
+    improve = partial(
+        scorer.improve, limits=model.limits, length=stage.length, exponent=stage.exponent, steps=stage.steps
+    )
+    if stage.harmonics == 0:
+        return improve(np.repeat(seen, stage.copies, axis=0), seed=seed)
+    # Every source has harmonics of its own.
+    climbed = []
+    for place, point in enumerate(seen):
+        harmonics, powers = scorer.harmonics_of(point[:5], most=stage.harmonics)
+        copies = np.repeat(point[None], stage.copies, axis=0)
+        climbed.append(improve(copies, seed=seed + place * stage.copies, harmonics=harmonics, fixed=powers))
+    if not climbed:
+        return seen, np.empty((0, len(LENGTHS), len(EXPONENTS)))
+    better, scores = zip(*climbed, strict=True)
+    return np.concatenate(better), np.concatenate(scores)
+
+
+def _ranked(points: Float[np.ndarray, "n d"], scores: Float[np.ndarray, "n"]) -> Seeds:
     """Sources in the order of their scores, best first."""
     order = np.argsort(-scores)
     return Seeds(points[order], scores[order])

@@ -16,13 +16,12 @@ from swansong.signals.lisa import LISA_ARM_LENGTH
 from swansong.signals.spectra import Spectrum
 
 
-def expected_power(
+def sensitivity(
     frequency: Float[np.ndarray, "n"], spectrum: Spectrum, *, arm_length: float = LISA_ARM_LENGTH
 ) -> Float[np.ndarray, "n"]:
-    """Relative expected power of a segment against frequency, one at its largest.
+    """Power in a channel over its noise for a wave of unit strain, averaged over directions; in relative units.
 
-    The strain of a circular orbit at fixed masses and distance grows like f^(2/3); the TDI 2.0
-    channels respond like x sin x sin 2x with x = 2 pi f L / c, and less at wavelengths shorter
+    The TDI 2.0 channels respond like x sin x sin 2x with x = 2 pi f L / c, and less at wavelengths shorter
     than an arm.
 
     Args:
@@ -31,12 +30,27 @@ def expected_power(
         arm_length: Length of the arms [m].
 
     Returns:
-        Expected power, shape (n,).
+        Relative power, shape (n,).
 
     Reference:
         Average response of the arms: Robson, Cornish and Liu, arXiv:1803.01944, equation (9).
     """
     x = 2.0 * math.pi * frequency * arm_length / SPEED_OF_LIGHT
     response = (x * np.sin(x) * np.sin(2.0 * x)) ** 2 / (1.0 + 0.6 * x**2)
-    power = frequency ** (4.0 / 3.0) * response / spectrum.interpolate(frequency)
+    return response / spectrum.interpolate(frequency)
+
+
+def expected_power(frequency: Float[np.ndarray, "n"], spectrum: Spectrum) -> Float[np.ndarray, "n"]:
+    """Relative expected power of a segment against frequency, one at its largest.
+
+    The strain of a circular orbit at fixed masses and distance grows like f^(2/3).
+
+    Args:
+        frequency: Positive frequencies, shape (n,) [Hz].
+        spectrum: Noise of the channel.
+
+    Returns:
+        Expected power, shape (n,).
+    """
+    power = frequency ** (4.0 / 3.0) * sensitivity(frequency, spectrum)
     return power / power.max()
