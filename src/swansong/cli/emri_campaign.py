@@ -115,7 +115,8 @@ def campaign(
         InputError: A source cannot be computed, or the folder cannot be used.
     """
     seed, folder, force = where["seed"], where["folder"], where["force"]
-    settings = {"problem": as_dict(problem), "noise": noise, "records": len(injections)}
+    searched = {name: part for name, part in as_dict(problem).items() if name not in ("source", "followup")}
+    settings = {"problem": searched, "noise": noise, "records": len(injections)}
     provenance = collect(configuration=settings, seed=seed, inputs={"campaign": file}, command=where["command"])
     prepare_output(folder, force=force)
     store = chunk_folder(folder, provenance)

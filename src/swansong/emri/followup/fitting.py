@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 from scipy.special import ndtri
 
 from swansong.core.config import as_dict
@@ -46,10 +47,13 @@ def _bank(recipe: Recipe, *, rows: int, seed: int) -> tuple[TrackBank, Features]
     model, number = SearchModel(recipe.prior), recipe.network.shares
     u, summary = draw_sources(model, load().arrays, rows=rows, number=number, seed=seed)
     features = Features.of(summary, recipe)
-    return _of_rows(u, summary, features.mean, recipe), features
+    return bank_of(u, summary, features.mean, recipe), features
 
 
-def _of_rows(u: np.ndarray, summary: np.ndarray, mean: np.ndarray, recipe: Recipe) -> TrackBank:
+def bank_of(
+    u: Float[np.ndarray, "rows 5"], summary: Float[np.ndarray, "rows numbers"], mean: np.ndarray, recipe: Recipe
+) -> TrackBank:
+    """Training batches from sources, as shares of their ranges, and summaries of their tracks."""
     low, high = np.log(recipe.error)
     return TrackBank(
         jnp.asarray(summary - mean, jnp.float32),
@@ -89,7 +93,7 @@ def fit(
         plan=recipe.training,
         seed=seed,
         folder=folder,
-        validation=_of_rows(u, summary, features.mean, recipe),
+        validation=bank_of(u, summary, features.mean, recipe),
         resume=resume,
         quiet=quiet,
         configuration={"recipe": as_dict(recorded(recipe)), "analysis": fingerprint(recipe)},

@@ -1,6 +1,7 @@
 """From a candidate to the posterior of its source.
 
-    network     the packaged network proposes sources for the candidate's track; all are scored
+    network     the packaged network, or one that learns in rounds, proposes sources for the candidate's track;
+                all are scored
     evolve      differential evolution from the best of them and from the track's own metric
     walk        an ensemble sampler at several temperatures
     proposal    a small flow and a Student mixture learn the walk; their draws are scored and weighted
@@ -29,7 +30,8 @@ from swansong.emri.followup.ensemble import Walk, evolve, walk
 from swansong.emri.followup.fitting import load_weights
 from swansong.emri.followup.laws import FlowLaw, Law, NetworkLaw, Whitened, fit_flow, fit_mixture
 from swansong.emri.followup.likelihood import TrackLikelihood
-from swansong.emri.followup.settings import FollowupSettings
+from swansong.emri.followup.sequential import sharpened
+from swansong.emri.followup.settings import FollowupSettings, ProposalSettings
 from swansong.emri.search.kernels import LENGTHS
 from swansong.emri.search.model import SearchModel
 from swansong.emri.search.scoring import Scorer
@@ -150,7 +152,8 @@ def follow_up(
     starts = np.empty((0, chart.dimensions))
     if settings.proposal.draws:
         try:
-            starts, efficiency["network"] = _proposed(charts[0], theta, settings=settings, weights=weights, rng=rng)
+            starts, shares = _proposed(charts[0], theta, settings=settings.proposal, weights=weights, rng=rng)
+            efficiency |= shares
         except DomainError as error:
             limits.append(f"the network proposed nothing: {error}")
         starts = starts[: settings.sampler.population // 4]
@@ -238,25 +241,35 @@ def _proposed(
     chart: Chart,
     theta: Float[np.ndarray, "5"],
     *,
-    settings: FollowupSettings,
+    settings: ProposalSettings,
     weights: str | Path | None,
     rng: np.random.Generator,
-) -> tuple[Float[np.ndarray, "draws d"], float]:
-    """Draws of the packaged network for a candidate's track, best first, and their importance efficiency."""
-    law = NetworkLaw.of(
-        load_weights(weights),
-        theta,
-        tracks=chart.likelihood.scorer.tracks,
-        model=chart.model,
-        track_error=settings.proposal.track_error,
-    )
-    u, log_density = law.draw(settings.proposal.draws, key=jax.random.key(int(rng.integers(2**62))))
+) -> tuple[Float[np.ndarray, "draws d"], dict[str, float]]:
+    """Draws of networks for a candidate's track, best first, and the importance efficiency of each network."""
+    tracks, rounds = chart.likelihood.scorer.tracks, settings.sequential.rounds
+    first = settings.sequential.first_error if rounds else settings.track_error
+    law = NetworkLaw.of(load_weights(weights), theta, tracks=tracks, model=chart.model, track_error=first)
+    laws = {"network": law}
+    if rounds:
+        laws["sequential"] = sharpened(
+            law,
+            theta,
+            tracks=tracks,
+            model=chart.model,
+            settings=settings.sequential,
+            track_error=settings.track_error,
+            rng=rng,
+        )
     low, high = _bounds(chart)
-    points = chart.with_sky(chart.of_theta(low + (high - low) * np.clip(u, 0.0, 1.0)), rng=rng)
-    values = np.where(((u >= 0.0) & (u <= 1.0)).all(axis=1), chart.log_likelihood(points), -np.inf)
-    # In these shares the prior is flat; the directions were drawn from their prior, whose density cancels.
-    efficiency = importance_weights(values, log_density).efficiency if np.isfinite(values).any() else 0.0
-    return points[np.argsort(-values)], efficiency
+    points, values, shares = np.empty((0, chart.dimensions)), np.empty(0), {}
+    for name, one in laws.items():
+        u, log_density = one.draw(settings.draws, key=jax.random.key(int(rng.integers(2**62))))
+        drawn = chart.with_sky(chart.of_theta(low + (high - low) * np.clip(u, 0.0, 1.0)), rng=rng)
+        found = np.where(((u >= 0.0) & (u <= 1.0)).all(axis=1), chart.log_likelihood(drawn), -np.inf)
+        # In these shares the prior is flat; the directions were drawn from their prior, whose density cancels.
+        shares[name] = importance_weights(found, log_density).efficiency if np.isfinite(found).any() else 0.0
+        points, values = np.concatenate([points, drawn]), np.concatenate([values, found])
+    return points[np.argsort(-values)], shares
 
 
 def _spread(

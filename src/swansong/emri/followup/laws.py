@@ -43,21 +43,21 @@ class Law(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class NetworkLaw:
-    """The packaged network's density for one recovered track, in shares of the ranges of a prior.
+    """A network's density for one recovered track, in shares of the ranges of a prior.
 
     Attributes:
         network: The network.
         summary: Summary of the track less the network's mean, float32.
         log_error: ln of the relative error that the track is taken to have.
-        low: Lower bounds of the network's ranges in shares of the prior's, (5,).
-        width: Widths of the network's ranges in shares of the prior's, (5,).
+        origin: Where the network's ranges begin, in shares of the prior's, (5,).
+        axes: The network's ranges as columns, in shares of the prior's, (5, 5).
     """
 
     network: TrackFlow
     summary: Float[np.ndarray, "numbers"]
     log_error: float
-    low: Float[np.ndarray, "5"]
-    width: Float[np.ndarray, "5"]
+    origin: Float[np.ndarray, "5"]
+    axes: Float[np.ndarray, "5 5"]
 
     @classmethod
     def of(
@@ -86,20 +86,26 @@ class NetworkLaw:
         asked = np.array([[item.minimum, item.maximum] for item in model.parameters])
         span = asked[:, 1] - asked[:, 0]
         low, width = (own[:, 0] - asked[:, 0]) / span, (own[:, 1] - own[:, 0]) / span
-        return cls(trained.network, (summary - mean).astype(np.float32), math.log(track_error), low, width)
+        return cls(trained.network, (summary - mean).astype(np.float32), math.log(track_error), low, np.diag(width))
 
     def draw(self, n: int, *, key: Key) -> tuple[Float[np.ndarray, "n 5"], Float[np.ndarray, "n"]]:
         """Draw shares of the prior's ranges with their log density; a narrower prior does not hold them all."""
         place, log_density = (
             np.asarray(part, float) for part in _network_sample(self.network, self.summary, self.log_error, n, key)
         )
-        return self.low + self.width * ndtr(place), log_density - normal_log_prior(place) - np.log(self.width).sum()
+        return self.origin + ndtr(place) @ self.axes.T, log_density - normal_log_prior(place) - self._log_volume
 
     def log_prob(self, u: Float[np.ndarray, "n 5"]) -> Float[np.ndarray, "n"]:
         """Log density of points."""
-        place = to_normal((u - self.low) / self.width)
+        share = np.linalg.solve(self.axes, (u - self.origin).T).T
+        place = to_normal(share)
         found = _network_log_prob(self.network, place.astype(np.float32), self.summary, self.log_error)
-        return np.asarray(found, float) - normal_log_prior(place) - np.log(self.width).sum()
+        density = np.asarray(found, float) - normal_log_prior(place) - self._log_volume
+        return np.where(((share >= 0.0) & (share <= 1.0)).all(axis=1), density, -np.inf)
+
+    @property
+    def _log_volume(self) -> float:
+        return float(np.linalg.slogdet(self.axes)[1])
 
 
 @eqx.filter_jit

@@ -56,6 +56,32 @@ class SamplerSettings(Config):
         return self
 
 
+class TrackFlowSettings(Config):
+    """Sizes of the amortised network."""
+
+    shares: int = Field(default=24, ge=4, description="Points of the track that the network sees")
+    width: int = Field(default=256, ge=8, description="Width of the trunk")
+    blocks: int = Field(default=4, ge=1, description="Residual blocks of the trunk")
+    context: int = Field(default=32, ge=1, description="Numbers that the trunk hands to the flow")
+    layers: int = Field(default=6, ge=1, description="Coupling layers")
+    layer_width: int = Field(default=64, ge=4, description="Width of each layer's network")
+    knots: int = Field(default=10, ge=2, description="Bins of each spline")
+
+
+def _small() -> TrackFlowSettings:
+    return TrackFlowSettings(width=96, blocks=2, context=16, layers=4, layer_width=32, knots=8)
+
+
+class SequentialSettings(Config):
+    """Truncated rounds, in which a network learns the surroundings of one candidate."""
+
+    rounds: int = Field(default=0, ge=0, le=10, description="Rounds after the packaged network; 0 for none")
+    first_error: float = Field(default=3e-3, ge=1e-5, le=1e-2, description="Relative error of a track in the first")
+    bank: int = Field(default=32_768, ge=1024, description="Sources drawn in each round")
+    steps: int = Field(default=1000, ge=10, description="Optimizer steps of each round")
+    network: TrackFlowSettings = Field(default_factory=_small, description="Sizes")
+
+
 class ProposalSettings(Config):
     """What the neural posterior proposes and how it is corrected."""
 
@@ -67,6 +93,9 @@ class ProposalSettings(Config):
     track_error: float = Field(
         default=3e-4, ge=1e-5, le=1e-2, description="Relative error of the candidate's track that the network assumes"
     )
+    sequential: SequentialSettings = Field(
+        default_factory=SequentialSettings, description="Rounds that sharpen what the packaged network proposes"
+    )
     steps: int = Field(default=400, ge=0, description="Steps in which a small flow learns the samples; 0 for no flow")
     components: int = Field(default=12, ge=1, description="Components of the Student mixture fitted to the samples")
 
@@ -77,18 +106,6 @@ class FollowupSettings(Config):
     likelihood: LikelihoodSettings = Field(default_factory=LikelihoodSettings, description="Comparison with the data")
     sampler: SamplerSettings = Field(default_factory=SamplerSettings, description="Peak and walk")
     proposal: ProposalSettings = Field(default_factory=ProposalSettings, description="Neural posterior")
-
-
-class TrackFlowSettings(Config):
-    """Sizes of the amortised network."""
-
-    shares: int = Field(default=24, ge=4, description="Points of the track that the network sees")
-    width: int = Field(default=256, ge=8, description="Width of the trunk")
-    blocks: int = Field(default=4, ge=1, description="Residual blocks of the trunk")
-    context: int = Field(default=32, ge=1, description="Numbers that the trunk hands to the flow")
-    layers: int = Field(default=6, ge=1, description="Coupling layers")
-    layer_width: int = Field(default=64, ge=4, description="Width of each layer's network")
-    knots: int = Field(default=10, ge=2, description="Bins of each spline")
 
 
 class Recipe(Config):
