@@ -139,6 +139,8 @@ def test_a_search_finds_the_source(searched):
     best = facts["candidates"][0]
     assert [name for name in NAMES if name in best] == NAMES
     assert best["statistic"] == max(row["statistic"] for row in facts["candidates"]) > 20.0
+    assert best["statistic"] > facts["truth"][0]["statistic"] - 2.0 > 18.0
+    assert best["shares_track_with"] is None
     # What is found may be another source with nearly the same track.
     assert best["frequency_error"] < 5e-3
     assert best["plunge_time"] == pytest.approx(0.1, abs=0.003)
@@ -158,6 +160,15 @@ def test_a_search_writes_what_it_names(searched):
     assert product.metadata["result"]["candidates"] == json.loads(files["json"].read_text())["candidates"]
     assert product.provenance.configuration["problem"]["bank"]["templates"] == 20000
     assert files["report"].read_text().count("<img") == 2
+
+
+def test_a_candidate_along_a_better_one_says_so():
+    from swansong.cli.emri_search import _shared
+
+    track = np.linspace(2e-3, 3e-3, 60)
+    met = track + np.where(np.arange(60) < 30, 1e-6, 4e-4)
+    candidates = [SimpleNamespace(frequency=f) for f in (track, track + 1e-3, met, np.zeros(60))]
+    assert _shared(candidates, segment=5e4) == [None, None, 1, None]
 
 
 def test_a_search_tells_a_human_the_same(searched, capsys):

@@ -122,7 +122,7 @@ def test_coherence_sharpens_the_posterior(theta, model):
     lengths = []
     for k in (1, 4):
         chosen = LikelihoodSettings.model_validate({"length": k, "doppler": False})
-        factor = Chart(TrackLikelihood(scorer, chosen), model).local_factor(theta, snr=30.0)
+        factor = Chart.at(TrackLikelihood(scorer, chosen), model, theta).local_factor(theta, snr=30.0)
         lengths.append(np.linalg.norm(factor, axis=0).min())
     assert lengths[0] / lengths[1] == pytest.approx(4.0, rel=0.5)
 
@@ -143,9 +143,9 @@ def test_noise_prefers_no_source(theta, model):
     # In noise the Bayes factor of a fixed track is below one: the prior of the amplitude reaches far up.
     values = []
     scorer = injected(snr=1e-6, seed=11, sky=None)
-    chart = Chart(TrackLikelihood(scorer, LikelihoodSettings(length=1, doppler=False)), model)
-    rng = np.random.default_rng(5)
-    values = chart.log_likelihood(rng.random((400, 5)))
+    likelihood = TrackLikelihood(scorer, LikelihoodSettings(length=1, doppler=False))
+    drawn = np.asarray(model.prior.from_unit(np.random.default_rng(5).random((400, 5))))
+    values = likelihood.evaluate(model.to_points(drawn))[0]
     values = values[np.isfinite(values)]
     assert np.median(values) < 0.0
     # Expectation of a likelihood ratio in noise is one; a log of three is then rare.

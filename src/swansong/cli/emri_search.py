@@ -1,6 +1,7 @@
 """What `swansong emri search` does, once its arguments are valid: one source after another; imports JAX."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,11 +17,12 @@ from swansong.cli.emri_written import Told, write_run
 from swansong.cli.output import number
 from swansong.cli.written import Where
 from swansong.core.config import as_dict
+from swansong.core.errors import DomainError
 from swansong.core.files import prepare_output
 from swansong.core.progress import Progress
 from swansong.core.provenance import collect
 from swansong.emri.problem import Problem
-from swansong.emri.search.kernels import LENGTHS
+from swansong.emri.search.kernels import LENGTHS, NOT_HEARD
 from swansong.emri.search.masking import without_track
 from swansong.emri.search.scoring import EXPONENTS, Scorer
 from swansong.emri.search.search import Candidate, EmriSearch
@@ -29,6 +31,7 @@ from swansong.emri.tracks import YEAR
 
 _OBSERVATIONS = 24  # times at which the statistic of a candidate is followed
 _BINS = 1200  # frequencies of the map
+_SHARED = 10  # segments in which a candidate may meet a better one by chance
 
 
 def search(
@@ -63,10 +66,12 @@ def search(
     passes, scorer = _passes(
         loaded, noise, problem, sources=sources, threshold=threshold, seed=seed, quiet=where["quiet"]
     )
-    candidates = [candidate for one in passes for candidate in one.candidates]
+    numbered = [(place, candidate) for place, one in enumerate(passes, 1) for candidate in one.candidates]
+    candidates = [candidate for _, candidate in numbered]
     seconds = {name: sum(one.seconds[name] for one in passes) for name in ("prepare", "bank", "refine")}
     seconds["prepare"] += prepared
     truths = loaded.true_tracks()
+    shared = _shared(candidates, segment=loaded.band.segment)
     facts: dict[str, Any] = {
         "data": {
             "path": str(data),
@@ -76,14 +81,13 @@ def search(
             "masked_segments": loaded.masked,
         },
         "candidates": [
-            _record(candidate, place, noise, truths)
-            for place, one in enumerate(passes, 1)
-            for candidate in one.candidates
+            {**_record(candidate, place, noise, truths), "shares_track_with": better}
+            for (place, candidate), better in zip(numbered, shared, strict=True)
         ],
         "thresholds": noise.thresholds(),
         "templates": sum(one.templates for one in passes),
         "seconds": seconds,
-        "truth": list(loaded.truth),
+        "truth": [{**record, "statistic": _of_truth(loaded.search, scorer, record)} for record in loaded.truth],
     }
     warnings = (*loaded.warnings, *noise.warnings)
     prepare_output(folder, force=force)
@@ -154,6 +158,32 @@ def _record(
     }
 
 
+def _shared(candidates: Sequence[Candidate], *, segment: float) -> list[int | None]:
+    """For each candidate the number, from 1, of a better one along whose track it runs for a while; else None."""
+    answers: list[int | None] = []
+    for place, candidate in enumerate(candidates):
+        found = None
+        for number_, better in enumerate(candidates[:place], 1):
+            both = (candidate.frequency > 0.0) & (better.frequency > 0.0)
+            if (np.abs(candidate.frequency - better.frequency)[both] < 1.0 / segment).sum() > _SHARED:
+                found = number_
+                break
+        answers.append(found)
+    return answers
+
+
+def _of_truth(search: EmriSearch, scorer: Scorer, record: Mapping[str, float]) -> float | None:
+    """Statistic of a true source, as candidates are ranked; None where it has no track in the data."""
+    theta = np.array([math.log10(record["mass_1"]), *(record[name] for name in NAMES[1:])])
+    height, longitude = math.sin(record["source_colatitude"]), record["source_longitude"]
+    sky = height * np.array([math.cos(longitude), math.sin(longitude)])
+    try:
+        value = float(scorer.score(**search.view(scorer, theta, sky))[0, *search.ranking])
+    except DomainError:
+        return None
+    return value if value > NOT_HEARD else None
+
+
 def _arrays(
     loaded: Loaded,
     scorer: Scorer,
@@ -198,7 +228,7 @@ def _growing(
     answers = np.empty((len(candidates), counts.size))
     table = scorer.table
     for row, candidate in zip(answers, candidates, strict=True):
-        given = search.track_of(scorer, candidate)
+        given = search.view(scorer, candidate.theta, candidate.sky)
         for place, count in enumerate(counts):
             early = table.used * (np.arange(table.segments) < count)
             partly = search.scorer(dataclasses.replace(table, used=early.astype(np.uint8)))
@@ -223,20 +253,27 @@ def _told(
             number(row["statistic"]),
             number(row["false_alarm_probability"], digits=2),
             *((number(row["frequency_error"], digits=2),) if known else ()),
+            "" if row["shares_track_with"] is None else f"candidate {row['shares_track_with']}",
         )
         for row in candidates
     )
     if known:
         columns["|df|/f"] = "right"
+    columns["along"] = "left"
     told = {f"threshold at {name}": number(value) for name, value in facts["thresholds"].items() if value is not None}
+    heard = [number(source["statistic"]) for source in facts["truth"] if source["statistic"] is not None]
+    if heard:
+        told["statistic of the true track"] = ", ".join(heard)
     seconds = facts["seconds"]
     told |= {
         "templates": f"{facts['templates']:,}",
         "time": ", ".join(f"{value:.1f} s to {name}" for name, value in seconds.items()),
     }
-    alarms = [row["false_alarm_probability"] for row in candidates]
-    below = sum(alarm is not None and alarm <= threshold for alarm in alarms)
-    share = f", {below} with a false-alarm probability of {threshold:g} or less" if any(alarms) else ""
+    alone = [row["false_alarm_probability"] for row in candidates if row["shares_track_with"] is None]
+    below = sum(alarm is not None and alarm <= threshold for alarm in alone)
+    known_law = any(alarm is not None for alarm in alone)
+    share = f", {below} with a track of its own and a false-alarm probability of {threshold:g} or less"
+    share = share if known_law else ""
     many = f"{len(rows) or 'no'} candidate{'' if len(rows) == 1 else 's'}"
     headline = f"{many} in {facts['data']['years']:.3g} yr of channel {facts['data']['channel']}{share}"
     return Told(headline, facts, told, folder, files, warnings, columns, rows)

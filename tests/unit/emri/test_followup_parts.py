@@ -39,8 +39,7 @@ class TestEnsemble:
 
         found = walk(
             mean + rng.standard_normal((48, 5)) @ factor.T,
-            log_likelihood=log_density,
-            log_prior=lambda x: np.zeros(len(x)),
+            log_posterior=lambda x: (log_density(x), np.zeros(len(x))),
             settings=self.SIZES,
             rng=rng,
         )
@@ -60,8 +59,7 @@ class TestEnsemble:
         starts = np.where(rng.random((48, 1)) < 0.5, 4.0, -4.0) + rng.standard_normal((48, 2))
         found = walk(
             starts,
-            log_likelihood=log_density,
-            log_prior=lambda x: np.zeros(len(x)),
+            log_posterior=lambda x: (log_density(x), np.zeros(len(x))),
             settings=self.SIZES,
             rng=rng,
         )
@@ -71,8 +69,10 @@ class TestEnsemble:
         rng = np.random.default_rng(4)
         found = walk(
             rng.random((48, 2)),
-            log_likelihood=lambda x: -x.sum(axis=1),
-            log_prior=lambda x: np.where(((x > 0) & (x < 1)).all(axis=1), 0.0, -np.inf),
+            log_posterior=lambda x: (
+                -x.sum(axis=1),
+                np.where(((x > 0) & (x < 1)).all(axis=1), 0.0, -np.inf),
+            ),
             settings=self.SIZES,
             rng=rng,
         )

@@ -160,7 +160,7 @@ def test_a_step_passes_through_its_knots(spin, eccentricity, changes):
     grid = (3e-4, 8e4, 2e9, 0.1, 0.04, 5e4, 8e4, float(SEGMENTS))
     weights = np.ones(1600)
     ranges = np.array([0.3, 0.1])
-    assert knot_metric(arrays, work, x, grid, (3e-4, 1.5e-8), weights, 1.0, ranges, knots, start, metric)
+    assert knot_metric(arrays, work, x, grid, (3e-4, 1.5e-8), weights, 1.0, ranges, False, knots, start, metric)
     assert (np.linalg.eigvalsh(metric) > -1e-9).all()
     x[3], x[4] = (1.0 - spin) ** (1 / 3), eccentricity
     target = start + np.array(changes)
@@ -213,7 +213,7 @@ def test_the_last_stage_adds_harmonics_and_fits_the_motion(heard, search):
     assert np.hypot(*best.sky) <= 1.0
     assert best.statistic == best.statistics[whole.ranking]
     # The harmonics of the result are those that its start had, whose expected powers are nearly the same.
-    again = heard.score(**whole.track_of(heard, best))[0]
+    again = heard.score(**whole.view(heard, best.theta, best.sky))[0]
     np.testing.assert_allclose(again, best.statistics, atol=0.1)
     assert search.climb(heard, seeds, seed=1)[0].sky.shape == (0,)
 

@@ -13,6 +13,7 @@ from swansong.core.errors import RunError
 from swansong.emri.followup.settings import SamplerSettings
 
 LogDensity = Callable[[np.ndarray], np.ndarray]
+LogPosterior = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 _SNOOKER, _STRETCH = 0.15, 0.25  # shares of moves; the others are differences
 _JUMP = 0.1  # share of differences of full length, which carry walkers between modes
@@ -124,8 +125,7 @@ def _moves(
 def walk(
     starts: Float[np.ndarray, "n d"],
     *,
-    log_likelihood: LogDensity,
-    log_prior: LogDensity,
+    log_posterior: LogPosterior,
     settings: SamplerSettings,
     rng: np.random.Generator,
 ) -> Walk:
@@ -133,8 +133,7 @@ def walk(
 
     Args:
         starts: Where walkers start, at least as many as there are; the first ones at temperature 1.
-        log_likelihood: Log likelihoods of points (n, d), -inf outside.
-        log_prior: Log prior densities.
+        log_posterior: Log likelihoods and log prior densities of points (n, d), both -inf outside.
         settings: Walkers, temperatures and when to end.
         rng: Random generator.
 
@@ -150,8 +149,7 @@ def walk(
     levels = cold.size
     rows = (np.arange(levels * walkers) % len(starts)).reshape(levels, walkers)
     x = starts[rows]
-    likelihood = log_likelihood(x.reshape(-1, d)).reshape(levels, walkers)
-    prior = log_prior(x.reshape(-1, d)).reshape(levels, walkers)
+    likelihood, prior = (part.reshape(levels, walkers) for part in log_posterior(x.reshape(-1, d)))
     half = walkers // 2
     kept, values = [], []
     evaluations, accepted, moved, swapped, tried = levels * walkers, 0, 0, 0, 0
@@ -165,7 +163,7 @@ def walk(
                 trial = np.stack([one[0] for one in made])
                 factor = np.stack([one[1] for one in made])
                 flat = trial.reshape(-1, d)
-                new, new_prior = log_likelihood(flat).reshape(levels, half), log_prior(flat).reshape(levels, half)
+                new, new_prior = (part.reshape(levels, half) for part in log_posterior(flat))
                 evaluations += flat.shape[0]
                 with np.errstate(invalid="ignore"):
                     gain = cold[:, None] * (new - likelihood[:, active]) + new_prior - prior[:, active] + factor

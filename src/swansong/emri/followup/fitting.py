@@ -17,6 +17,7 @@ from swansong.emri.followup.summaries import Features, TrackBank, draw_sources, 
 from swansong.emri.search.model import SearchModel
 from swansong.emri.tracks import load
 from swansong.learning.packaged import TrainedNetwork, locate_weights, read_weights
+from swansong.learning.plan import TrainingPlan
 from swansong.learning.training import Trained, train
 
 SYSTEM = "emri.followup"
@@ -40,6 +41,19 @@ def fingerprint(recipe: Recipe) -> str:
 def to_normal(u: np.ndarray) -> np.ndarray:
     """Shares of ranges to normal numbers."""
     return ndtri(np.clip(u, _CLIP, 1.0 - _CLIP))
+
+
+def brief_plan(steps: int) -> TrainingPlan:
+    """Plan of a small network that is trained for one candidate and thrown away."""
+    return TrainingPlan(
+        steps=steps,
+        batch_size=512,
+        learning_rate=3e-3,
+        warmup_steps=steps // 20,
+        clip_norm=5.0,
+        validate_every=steps,
+        checkpoint_every=steps,
+    )
 
 
 def _bank(recipe: Recipe, *, rows: int, seed: int) -> tuple[TrackBank, Features]:

@@ -13,7 +13,7 @@ weighted draws are many, sampler and importance sampling agree.
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,7 +25,7 @@ from jaxtyping import Float
 from swansong.core.config import as_dict
 from swansong.core.errors import DomainError, InputError
 from swansong.core.provenance import collect
-from swansong.emri.followup.chart import Chart
+from swansong.emri.followup.chart import Chart, sky_of
 from swansong.emri.followup.ensemble import Walk, evolve, walk
 from swansong.emri.followup.fitting import load_weights
 from swansong.emri.followup.laws import FlowLaw, Law, NetworkLaw, Whitened, fit_flow, fit_mixture
@@ -131,20 +131,15 @@ def follow_up(
         heard["harmonics"], heard["fixed"] = scorer.harmonics_of(
             model.to_points(theta), most=settings.likelihood.harmonics
         )
+    chart = Chart.at(TrackLikelihood(scorer, settings.likelihood, **heard), model, theta)
     charts = [
-        Chart(
-            TrackLikelihood(
-                scorer,
-                settings.likelihood.model_copy(update={"length": length}),
-                **heard,
-            ),
-            model,
+        replace(
+            chart,
+            likelihood=TrackLikelihood(scorer, settings.likelihood.model_copy(update={"length": length}), **heard),
         )
         for length in LENGTHS
         if length <= settings.likelihood.length
     ]
-    chart = charts[-1]
-    chart.local_factor(theta, snr=_FAINTEST)
     efficiency: dict[str, float] = {}
     limits: list[str] = []
     clock.lap("prepare")
@@ -170,9 +165,7 @@ def follow_up(
     clock.lap("evolve")
     tell("walk")
     walkers = _spread(chart, population[:8], size=settings.sampler.walkers * 4, rng=rng, sizes=(0.2, 0.6))
-    found = walk(
-        walkers, log_likelihood=chart.log_likelihood, log_prior=chart.log_prior, settings=settings.sampler, rng=rng
-    )
+    found = walk(walkers, log_posterior=chart.log_posterior, settings=settings.sampler, rng=rng)
     clock.lap("walk")
     tell("proposal")
     points = _thinned(found.points, settings.sampler.samples)
@@ -264,7 +257,8 @@ def _proposed(
     points, values, shares = np.empty((0, chart.dimensions)), np.empty(0), {}
     for name, one in laws.items():
         u, log_density = one.draw(settings.draws, key=jax.random.key(int(rng.integers(2**62))))
-        drawn = chart.with_sky(chart.of_theta(low + (high - low) * np.clip(u, 0.0, 1.0)), rng=rng)
+        drawn = chart.of_theta(low + (high - low) * np.clip(u, 0.0, 1.0))
+        drawn = chart.with_sky(drawn, rng=rng, at_rest=True)
         found = np.where(((u >= 0.0) & (u <= 1.0)).all(axis=1), chart.log_likelihood(drawn), -np.inf)
         # In these shares the prior is flat; the directions were drawn from their prior, whose density cancels.
         shares[name] = importance_weights(found, log_density).efficiency if np.isfinite(found).any() else 0.0
@@ -281,15 +275,16 @@ def _spread(
     sizes: tuple[float, ...] = _MIXED,
 ) -> Float[np.ndarray, "size d"]:
     """The points themselves and others around the first, spread as its track's metric and loudness let expect."""
-    best = points[0]
-    theta = chart.to_theta(best)
-    point = chart.model.to_points(theta)
-    snr = max(chart.likelihood.snr(point), _FAINTEST)
+    theta = chart.to_theta(points[:1])[0]
+    sky = sky_of(points[:1])[0] if chart.moving else None
+    snr = max(chart.likelihood.snr(chart.model.to_points(theta), sky=sky), _FAINTEST)
     factor = chart.local_factor(theta, snr=snr)
     around = points[rng.integers(len(points), size=size)]
     step = rng.choice(sizes, size)[:, None] * rng.standard_normal((size, 5)) @ factor.T
-    u = np.abs(np.mod(around[:, :5] + step + 1.0, 2.0) - 1.0)
-    made = chart.with_sky(u, rng=rng)
+    moved = around[:, :5] + step
+    # Spin and eccentricity are shares of their ranges.
+    moved[:, 3:] = np.abs(np.mod(moved[:, 3:] + 1.0, 2.0) - 1.0)
+    made = chart.with_sky(moved, rng=rng)
     made[: min(len(points), size // 2)] = points[: size // 2]
     return made
 
@@ -319,7 +314,8 @@ def _weighted(chart: Chart, law: Law, n: int, *, rng: np.random.Generator) -> _D
     """Draw from a law, score and weigh."""
     points = law.sample(n, rng=rng)
     log_density = law.log_prob(points)
-    target = chart.log_likelihood(points) + chart.log_prior(points)
+    likelihood, prior = chart.log_posterior(points)
+    target = likelihood + prior
     inside = np.isfinite(target)
     return _Drawn(points[inside], log_density[inside], inside, importance_weights(target, log_density))
 

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 
 from swansong.core.errors import DomainError
 from swansong.core.types import Array, ArrayLike, Float, Key
-from swansong.emri.followup.fitting import to_normal
+from swansong.emri.followup.fitting import brief_plan, to_normal
 from swansong.emri.followup.networks import TrackFlow, normal_log_prior
 from swansong.emri.followup.settings import Recipe
 from swansong.emri.followup.summaries import summarise
@@ -23,7 +23,6 @@ from swansong.inference.mixtures import StudentMixture, fit_student_mixture
 from swansong.learning.batches import DataSet
 from swansong.learning.flows import ConditionalFlow, conditional_flow
 from swansong.learning.packaged import TrainedNetwork
-from swansong.learning.plan import TrainingPlan
 from swansong.learning.training import train
 
 _log = logging.getLogger(__name__)
@@ -218,15 +217,7 @@ def fit_flow(x: Float[np.ndarray, "n d"], *, steps: int, seed: int) -> Whitened[
     flow = conditional_flow(
         key=jax.random.key(seed), dimension=x.shape[1], layers=4, width=32, depth=2, knots=8, interval=5.0
     )
-    plan = TrainingPlan(
-        steps=steps,
-        batch_size=512,
-        learning_rate=3e-3,
-        warmup_steps=steps // 20,
-        clip_norm=5.0,
-        validate_every=steps,
-        checkpoint_every=steps,
-    )
+    plan = brief_plan(steps)
     trained = train(flow, loss=flow_loss, source=DataSet(white), plan=plan, seed=seed, quiet=True)
     _log.info("a flow of %d samples ends at a loss of %.3f", len(x), trained.history.train_loss[-1])
     return Whitened(mean, factor, FlowLaw(trained.model))

@@ -16,14 +16,13 @@ import numpy as np
 from jaxtyping import Float
 
 from swansong.core.errors import RunError
-from swansong.emri.followup.fitting import bank_of
+from swansong.emri.followup.fitting import bank_of, brief_plan
 from swansong.emri.followup.laws import NetworkLaw
 from swansong.emri.followup.networks import TrackFlow, track_loss
 from swansong.emri.followup.settings import Recipe, SequentialSettings
 from swansong.emri.followup.summaries import Features, summarise
 from swansong.emri.search.model import SearchModel
 from swansong.emri.tracks.kernels import Arrays
-from swansong.learning.plan import TrainingPlan
 from swansong.learning.training import train
 
 _REACH = 4.0  # half width of a box, in standard deviations along the axes of the law before it
@@ -76,25 +75,13 @@ def sharpened(
             TrackFlow.build(recipe.network, features=features, key=jax.random.key(seed)),
             loss=track_loss,
             source=bank_of(share[known], summary[known], features.mean, recipe),
-            plan=_plan(settings.steps),
+            plan=brief_plan(settings.steps),
             seed=seed,
             quiet=True,
         )
         here = summarise(tracks, point, number=settings.network.shares)[0] - features.mean
         law = NetworkLaw(trained.model, here.astype(np.float32), math.log(error), origin, axes)
     return law
-
-
-def _plan(steps: int) -> TrainingPlan:
-    return TrainingPlan(
-        steps=steps,
-        batch_size=512,
-        learning_rate=2e-3,
-        warmup_steps=steps // 20,
-        clip_norm=5.0,
-        validate_every=steps,
-        checkpoint_every=steps,
-    )
 
 
 def _box(law: NetworkLaw, *, rng: np.random.Generator) -> tuple[Float[np.ndarray, "5"], Float[np.ndarray, "5 5"]]:

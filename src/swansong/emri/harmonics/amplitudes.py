@@ -170,14 +170,14 @@ class AmplitudeTable:
                 f"separatrix; the amplitude table reaches from {NEAREST} to {FARTHEST} M"
             )
         largest = largest_eccentricity(distance)
-        outside = ~((e >= 0.0) & (e <= largest + _EDGE))
+        outside = ~((e >= -_EDGE) & (e <= largest + _EDGE))
         if outside.any():
             worst = int(np.argmax(outside))
             raise DomainError(
                 f"e = {e[worst]:.4g} at {distance[worst]:.4g} M from the separatrix lies outside the amplitude table; "
                 f"give an eccentricity from 0 to {largest[worst]:.4g}"
             )
-        return distance, e / largest
+        return distance, np.maximum(e, 0.0) / largest
 
     def _share_weights(self, order: int, share: np.ndarray) -> Float[np.ndarray, "k shares"]:
         """Weights of the nodes in s for values that start with s^order, at shares of shape (k,)."""

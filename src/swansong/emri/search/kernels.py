@@ -20,6 +20,9 @@ LARGEST_CURVATURE = 1.0
 LENGTHS = (1, 2, 4, 8)
 """Numbers of neighbouring segments that are added coherently."""
 
+NOT_HEARD = -100.0
+"""Statistic of a source without a track in the data."""
+
 STILL = (0.0, 0.0, 0.0)
 """Orbit of a detector that does not move."""
 
@@ -34,7 +37,7 @@ def gaussianised(total, weight, squares):
     2 (sum w)^2 / sum w^2.
     """
     if not weight > 0.0 or not squares > 0.0:
-        return -100.0
+        return NOT_HEARD
     spread = squares / (9.0 * weight * weight)
     return ((max(total, 0.0) / (2.0 * weight)) ** (1.0 / 3.0) - (1.0 - spread)) / math.sqrt(spread)
 
@@ -171,7 +174,7 @@ def statistic(table, used, grid, shape, arrays, work, point, orbit, harmonics, w
     """
     totals = np.zeros((len(LENGTHS), 3, 3))
     amplitudes, expected = np.empty(table.shape[0], dtype=np.complex128), np.empty(table.shape[0])
-    answer[:] = -100.0
+    answer[:] = NOT_HEARD
     edge = curve(arrays, point[2], point[4], work)
     mass, rate = mass_and_rate(point[0], point[1])
     # Where the eccentricity was beyond the table the source does not count; it still may later.

@@ -87,7 +87,7 @@ def _solve3(matrix, right):
 
 
 @njit(cache=True)
-def _knot_frequencies(arrays, work, x, knots, f, slopes):
+def knot_frequencies(arrays, work, x, knots, f, slopes):
     """Frequencies at the knots and their derivatives by (ln M, ln rate, plunge time); the curve is in ``work``."""
     mass, rate = math.exp(x[0]), math.exp(x[1])
     for i in range(3):
@@ -102,13 +102,13 @@ def _knot_frequencies(arrays, work, x, knots, f, slopes):
 
 
 @njit(cache=True)
-def through_knots(arrays, work, x, knots, target):
+def through_knots(arrays, work, x, knots, target, iterations=_NEWTON):
     """Change ln M, ln rate and plunge time of ``x`` until its track passes through the knots."""
     if not curve(arrays, 1.0 - x[3] ** 3, x[4], work) > -1e300:
         return False
     f, slopes = np.empty(3), np.empty((3, 3))
-    for _ in range(_NEWTON):
-        if not _knot_frequencies(arrays, work, x, knots, f, slopes):
+    for _ in range(iterations):
+        if not knot_frequencies(arrays, work, x, knots, f, slopes):
             return False
         change = _solve3(slopes, target - f)
         x[0] += min(max(change[0], -0.3), 0.3)
@@ -120,12 +120,32 @@ def through_knots(arrays, work, x, knots, target):
 
 
 @njit(cache=True)
-def knot_metric(arrays, work, x, grid, shape, weights, stretch, ranges, knots, f_knots, metric):
+def place_knots(share, length, knots):
+    """Times [s] before which given parts of the expected power have come; False if that is none.
+
+    ``share`` has the expected power of every segment, to the exponent that counts.
+    """
+    total, running, k = share.sum(), 0.0, 0
+    if not total > 0.0:
+        return False
+    for s in range(share.size):
+        running += share[s]
+        while k < 3 and running >= _SHARES[k] * total:
+            knots[k] = (s + 0.5) * length
+            k += 1
+    # Three different times.
+    for k in range(1, 3):
+        knots[k] = max(knots[k], knots[k - 1] + length)
+    return True
+
+
+@njit(cache=True)
+def knot_metric(arrays, work, x, grid, shape, weights, stretch, ranges, known, knots, f_knots, metric):
     """Mean loss of power for a small change of (three knots [1/T], spin and e_f coordinates [their ranges]).
 
     A change of frequency d over a segment of length T loses (pi d T)^2 / 3 of its power, one of the rate
     pi^2 r^2 T^4 / 180. Segments count with the root of their expected power, and ``stretch`` of them are
-    coherent. Places the knots too, and returns False where there is no track.
+    coherent. Places the knots too, unless they are ``known``, and returns False where there is no track.
     """
     segments, length = int(grid[7]), grid[5]
     f, r, c = np.zeros(segments), np.zeros(segments), np.zeros(segments)
@@ -159,22 +179,13 @@ def knot_metric(arrays, work, x, grid, shape, weights, stretch, ranges, knots, f
         left = x[2] - (s + 0.5) * length
         df[0, s], df[1, s], df[2, s] = -f[s], -left * r[s], -r[s]
         dr[0, s], dr[1, s], dr[2, s] = -r[s], r[s] - left * c[s], -c[s]
-    if not total > 0.0:
+    if not total > 0.0 or (not known and not place_knots(share, length, knots)):
         return False
-    running, k = 0.0, 0
-    for s in range(segments):
-        running += share[s]
-        while k < 3 and running >= _SHARES[k] * total:
-            knots[k] = (s + 0.5) * length
-            k += 1
-    # Three different times, the last of them before plunge.
-    for k in range(1, 3):
-        knots[k] = max(knots[k], knots[k - 1] + length)
     if knots[2] > x[2] - 0.5 * length:
         return False
     slopes, chain = np.empty((3, 3)), np.zeros((5, 5))
     curve(arrays, 1.0 - x[3] ** 3, x[4], work)
-    if not _knot_frequencies(arrays, work, x, knots, f_knots, slopes):
+    if not knot_frequencies(arrays, work, x, knots, f_knots, slopes):
         return False
     for k in range(3):
         unit = np.zeros(3)
@@ -317,7 +328,7 @@ def improve_roughly(powers, used, grid, shape, arrays, points, low, high, weight
         stale = True
         for step in range(steps):
             if step % _RENEW == 0 and stale:
-                if not knot_metric(arrays, work, x, grid, shape, weights, 1.0, ranges, knots, f_knots, metric):
+                if not knot_metric(arrays, work, x, grid, shape, weights, 1.0, ranges, False, knots, f_knots, metric):
                     break
                 _axes(metric, vectors, scale)
                 stale = False
@@ -349,7 +360,7 @@ def _follow(arrays, work, x, knots, f_knots, r_knots):
     """Frequencies of a new track at the same knots, and their rates."""
     slopes = np.empty((3, 3))
     curve(arrays, 1.0 - x[3] ** 3, x[4], work)
-    _knot_frequencies(arrays, work, x, knots, f_knots, slopes)
+    knot_frequencies(arrays, work, x, knots, f_knots, slopes)
     for k in range(3):
         r_knots[k] = -slopes[k, 2]
 
@@ -381,7 +392,9 @@ def improve(
         stale = True
         for step in range(steps):
             if step % _RENEW == 0 and stale:
-                if not knot_metric(arrays, work, x, grid, shape, weights, stretch, ranges, knots, f_knots, metric):
+                if not knot_metric(
+                    arrays, work, x, grid, shape, weights, stretch, ranges, False, knots, f_knots, metric
+                ):  # fmt: skip
                     break
                 _axes(metric, vectors, scale)
                 _follow(arrays, work, x, knots, f_knots, r_knots)

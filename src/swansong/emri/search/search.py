@@ -108,21 +108,26 @@ class EmriSearch:
         last = self.settings.refine.stages[-1]
         return LENGTHS.index(last.length), EXPONENTS.index(last.exponent)
 
-    def track_of(self, scorer: Scorer, candidate: Candidate) -> dict[str, Any]:
-        """Arguments with which `Scorer.score` gives the statistics of a candidate, in these or in other data.
+    def view(self, scorer: Scorer, theta: Float[np.ndarray, "5"], sky: Float[np.ndarray, "_"]) -> dict[str, Any]:
+        """Arguments with which `Scorer.score` looks at a source as the last stage does.
 
         Args:
             scorer: Of data with the same segments.
-            candidate: A candidate of this search.
+            theta: Parameter vector of `SearchModel`.
+            sky: cos(ecliptic latitude) times cosine and sine of the longitude; not used, and may be empty, where the
+                last stage does not fit it.
 
         Returns:
-            Points of shape (1, 5) or (1, 7), and the harmonics of the last stage if it adds several.
+            Points of shape (1, 5) or (1, 7), and the harmonics if the last stage adds several.
+
+        Raises:
+            DomainError: The source has no track in the data.
         """
-        point = self.model.to_points(candidate.theta)
-        given: dict[str, Any] = {"points": np.concatenate([point, candidate.sky])[None]}
-        most = self.settings.refine.stages[-1].harmonics
-        if most:
-            given["harmonics"], given["fixed"] = scorer.harmonics_of(point, most=most)
+        last = self.settings.refine.stages[-1]
+        point = self.model.to_points(theta)
+        given: dict[str, Any] = {"points": np.concatenate([point, sky if last.doppler else []])[None]}
+        if last.harmonics:
+            given["harmonics"], given["fixed"] = scorer.harmonics_of(point, most=last.harmonics)
         return given
 
     def run(self, band: Baseband, *, seed: int, report: Callable[[int], None] | None = None) -> SearchResult:
