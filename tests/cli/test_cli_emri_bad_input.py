@@ -174,7 +174,7 @@ LINE = "30,1e6,30,0.7,0.1,0.03,1.2,0.5,0.8,2.0,0.1,0.2"
         ([HEADER, LINE.replace("1e6", "0")], ("line 2", "m1 = 0")),
         ([HEADER, LINE.replace("0.7", "1.5")], ("line 2", "a = 1.5", "0.998")),
         ([HEADER, LINE.replace("1.2", "4.0")], ("line 2", "qS = 4")),
-        ([HEADER, LINE], ("0 data sets of noise", "--noise 8")),
+        ([HEADER, LINE, LINE.replace("30,1e6", "0,1e6")], ("1 data sets of noise", "--noise 8")),
         (["# nothing"], "no source"),
     ],
 )

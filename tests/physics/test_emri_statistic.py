@@ -186,8 +186,8 @@ def test_a_moving_detector_is_followed_in_phase(sources):
     def heard(*direction):
         return scorer.score(np.concatenate([point, direction])[None])[0, 3, 0]
 
-    assert heard(*sky) > 1.2 * heard()
-    assert heard(*sky) > 1.2 * heard(*-sky)
+    assert heard(*sky) > heard() + 0.5
+    assert heard() > heard(*-sky) + 0.5
     # Over the pole a detector on a circle round the Sun is never early nor late.
     assert heard(0.0, 0.0) == pytest.approx(heard())
     # Everything of the signal is found: each group of eight has the power of a constant amplitude.

@@ -253,14 +253,19 @@ def _told(
             number(row["statistic"]),
             number(row["false_alarm_probability"], digits=2),
             *((number(row["frequency_error"], digits=2),) if known else ()),
-            "" if row["shares_track_with"] is None else f"candidate {row['shares_track_with']}",
         )
         for row in candidates
     )
     if known:
         columns["|df|/f"] = "right"
-    columns["along"] = "left"
     told = {f"threshold at {name}": number(value) for name, value in facts["thresholds"].items() if value is not None}
+    along = [
+        f"candidate {place} that of {row['shares_track_with']}"
+        for place, row in enumerate(candidates, 1)
+        if row["shares_track_with"] is not None
+    ]
+    if along:
+        told["shares a track"] = ", ".join(along)
     heard = [number(source["statistic"]) for source in facts["truth"] if source["statistic"] is not None]
     if heard:
         told["statistic of the true track"] = ", ".join(heard)
