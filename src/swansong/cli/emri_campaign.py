@@ -14,7 +14,7 @@ from jaxtyping import Float
 from swansong.cli.emri_data import frequency_error
 from swansong.cli.emri_injections import Injection
 from swansong.cli.emri_options import NAMES
-from swansong.cli.emri_simulate import SOURCE_NAMES, inject
+from swansong.cli.emri_simulate import inject
 from swansong.cli.emri_written import Told, write_run
 from swansong.cli.output import number
 from swansong.cli.written import Where, chunk_folder
@@ -27,7 +27,7 @@ from swansong.emri.problem import Problem, SourceSettings
 from swansong.emri.search.background import PROBABILITIES, Background, load_background
 from swansong.emri.search.bank_kernels import LANES
 from swansong.emri.search.search import Candidate, EmriSearch, search_bands
-from swansong.emri.search.settings import CAMPAIGN_KIND
+from swansong.emri.search.settings import CAMPAIGN_KIND, SOURCE_NAMES
 from swansong.emri.tracks import YEAR
 from swansong.inference.simulate import map_tasks
 from swansong.signals import coloured_noise

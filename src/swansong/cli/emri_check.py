@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from swansong.cli.emri_simulate import SOURCE_NAMES, draw_points
+from swansong.cli.emri_simulate import draw_points
 from swansong.cli.emri_written import Told, write_run
 from swansong.cli.output import number
 from swansong.core.files import prepare_output
@@ -18,7 +18,7 @@ from swansong.emri import tracks
 from swansong.emri.problem import Problem
 from swansong.emri.search.fresnel import direct_statistic
 from swansong.emri.search.model import SearchModel
-from swansong.emri.search.settings import PriorSettings
+from swansong.emri.search.settings import SOURCE_NAMES, PriorSettings
 from swansong.emri.search.statistic import per_segment, tabulate
 from swansong.emri.tracks import YEAR
 from swansong.signals import coloured_noise

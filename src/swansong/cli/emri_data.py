@@ -10,11 +10,12 @@ import h5py
 import numpy as np
 from jaxtyping import Bool, Float
 
-from swansong.cli.emri_simulate import SOURCE_NAMES, TRUTH
+from swansong.cli.emri_simulate import TRUTH
 from swansong.core.errors import DataError
 from swansong.emri import tracks
 from swansong.emri.problem import Problem
 from swansong.emri.search.search import EmriSearch
+from swansong.emri.search.settings import SOURCE_NAMES
 from swansong.signals.lisa import lisa_noise
 from swansong.signals.lisa_files import read_lisa
 from swansong.signals.sft import Baseband

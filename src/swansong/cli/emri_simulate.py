@@ -24,15 +24,13 @@ from swansong.emri.harmonics.signals import emri_signal, scaled_to_snr
 from swansong.emri.harmonics.sources import Source
 from swansong.emri.problem import DEFAULT_SNR, Problem, SourceSettings
 from swansong.emri.search.model import SearchModel
+from swansong.emri.search.settings import SOURCE_NAMES
 from swansong.emri.tracks import YEAR
 from swansong.signals import coloured_noise
 from swansong.signals.lisa import lisa_noise
 from swansong.signals.lisa_files import LisaData, write_lisa
 
 CHANNELS = ("A", "E")
-SOURCE_NAMES = ("mass_1", "mass_2", "spin", "plunge_time", "final_eccentricity")
-"""What a track depends on."""
-
 TRUTH = "truth"
 """Attribute of a data file that holds its sources as JSON."""
 

@@ -13,6 +13,7 @@ from swansong.emri.followup.likelihood import TrackLikelihood
 from swansong.emri.search.kernels import detector
 from swansong.emri.search.model import SearchModel
 from swansong.emri.search.refine_kernels import knot_metric, to_coordinates
+from swansong.emri.search.settings import SOURCE_NAMES
 from swansong.emri.tracks.sources import Tracks
 from swansong.emri.tracks.units import YEAR
 from swansong.inference.parameters import Parameter, Parameters
@@ -24,7 +25,6 @@ SKY = (
 )
 """What the motion of the detector tells of the direction; north and south look alike."""
 
-_NAMES = ("mass_1", "mass_2", "spin", "plunge_time", "final_eccentricity")
 _UNIFORM_PRECISION = 12.0  # one over the variance of a uniform number in [0, 1]
 
 
@@ -81,7 +81,7 @@ class Chart:
         bare._metric(anchor, known=False)
         scorer = likelihood.scorer
         at_knots = Tracks(scorer.tracks).harmonic(
-            knots, m=2, n=0, **dict(zip(_NAMES, map(float, model.to_points(theta)), strict=True))
+            knots, m=2, n=0, **dict(zip(SOURCE_NAMES, map(float, model.to_points(theta)), strict=True))
         )
         return cls(likelihood, model, anchor, knots, at_knots.frequency, at_knots.derivative)
 

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from swansong.core.errors import DomainError
 from swansong.emri.harmonics.amplitudes import load_amplitudes
+from swansong.emri.search.settings import SOURCE_NAMES
 from swansong.emri.search.weights import sensitivity
 from swansong.emri.tracks.sources import Tracks
 from swansong.signals.spectra import Spectrum
@@ -42,7 +43,7 @@ def harmonic_powers(
         DomainError: The track is in the tables at none of the times.
     """
     table = load_amplitudes()
-    names = dict(zip(("mass_1", "mass_2", "spin", "plunge_time", "final_eccentricity"), map(float, point), strict=True))
+    names = dict(zip(SOURCE_NAMES, map(float, point), strict=True))
     plunge = names["plunge_time"]
     unplunged = {name: value for name, value in names.items() if name != "plunge_time"}
     longest = _INSIDE * float(tracks.reach(**unplunged))

@@ -82,12 +82,3 @@ class SearchModel:
         ]
         low, high = np.array(rows, dtype=np.float64).T
         return low.copy(), high.copy()
-
-    @cached_property
-    def box(self) -> tuple[Float[np.ndarray, "5"], Float[np.ndarray, "5"]]:
-        """Lower and upper bounds of (ln m1, ln m2, (1-a)^(1/3), plunge time [s], e_f), the coordinates of follow-up."""
-        low, high = self.limits
-        rows = np.array([np.log([low[k], high[k]]) for k in (0, 1)])
-        depth = np.cbrt([1.0 - high[2], 1.0 - low[2]])
-        both = np.array([*rows, depth, [low[3], high[3]], [low[4], high[4]]])
-        return both[:, 0].copy(), both[:, 1].copy()

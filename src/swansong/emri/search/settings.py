@@ -24,7 +24,8 @@ def _known(value: float) -> float:
 Exponent = Annotated[float, AfterValidator(_known)]
 """One of `EXPONENTS`."""
 
-_RANGES = ("mass_1", "mass_2", "spin", "plunge_time", "final_eccentricity")
+SOURCE_NAMES = ("mass_1", "mass_2", "spin", "plunge_time", "final_eccentricity")
+"""What a source's track depends on, in the order of every point of compiled code."""
 
 
 class PriorSettings(Config):
@@ -40,7 +41,7 @@ class PriorSettings(Config):
 
     @model_validator(mode="after")
     def _sensible(self) -> "PriorSettings":
-        for name in _RANGES:
+        for name in SOURCE_NAMES:
             low, high = getattr(self, name)
             if not low < high:
                 msg = f"`prior.{name}` has minimum {low:g} and maximum {high:g}; give a minimum below the maximum"
