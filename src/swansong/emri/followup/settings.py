@@ -36,7 +36,7 @@ class SamplerSettings(Config):
     walkers: int = Field(default=40, ge=16, description="Walkers at each temperature; even")
     temperatures: tuple[float, ...] = Field(default=(1.0, 3.0), min_length=1, description="Rising from 1")
     steps: int = Field(default=400, ge=50, description="Steps between two looks at convergence")
-    rounds: int = Field(default=8, ge=1, description="Most such rounds; the first is thrown away")
+    rounds: int = Field(default=24, ge=1, description="Most such rounds; the first is thrown away")
     largest_r_hat: float = Field(default=1.02, gt=1.0, description="Split R-hat at which the walk ends")
     effective: float = Field(default=1000.0, gt=0.0, description="Effective samples at which the walk ends")
     samples: int = Field(default=8000, ge=100, description="Most samples kept")

@@ -1,0 +1,1 @@
+"""Amplitudes of all harmonics of generic Kerr orbits, at once."""
