@@ -1,7 +1,7 @@
 """Elliptic integrals and functions by arithmetic-geometric means, smooth and compiled.
 
 Arguments of the functions are given as shares of a quarter period, which is what a uniform grid of phases
-needs, and moduli as m = k^2.
+needs, and moduli by their complement m_1 = 1 - m = 1 - k^2, which stays exact where m is close to one.
 
 Reference:
     DLMF, https://dlmf.nist.gov/19.8 and https://dlmf.nist.gov/22.20.
@@ -11,12 +11,12 @@ import jax.numpy as jnp
 
 from swansong.core.types import Array, ArrayLike, Float
 
-_MEANS = 7  # 1 - m down to 1e-7 takes six
+_MEANS = 7  # m_1 down to 1e-9 takes no more
 
 
-def _means(modulus: Array) -> tuple[Array, list[Array]]:
-    """Limit of the means of 1 and sqrt(1 - m), and (a - b) / (a + b) of each step."""
-    mean, small = jnp.ones_like(modulus), jnp.sqrt(1.0 - modulus)
+def _means(complement: Array) -> tuple[Array, list[Array]]:
+    """Limit of the means of 1 and sqrt(m_1), and (a - b) / (a + b) of each step."""
+    mean, small = jnp.ones_like(complement), jnp.sqrt(complement)
     ratios = []
     for _ in range(_MEANS):
         ratios.append((mean - small) / (mean + small))
@@ -24,25 +24,32 @@ def _means(modulus: Array) -> tuple[Array, list[Array]]:
     return mean, ratios
 
 
-def complete(modulus: ArrayLike) -> Float[Array, "..."]:
-    """Complete integral of the first kind K(m), 0 <= m < 1."""
-    mean, _ = _means(jnp.asarray(modulus, float))
+def complete(complement: ArrayLike | float) -> Float[Array, "..."]:
+    """Complete integral of the first kind K.
+
+    Args:
+        complement: m_1 = 1 - m, 0 < m_1 <= 1.
+
+    Returns:
+        K, pi/2 at m_1 = 1.
+    """
+    mean, _ = _means(jnp.asarray(complement, float))
     return 0.5 * jnp.pi / mean
 
 
-def jacobi_amplitude(share: ArrayLike, modulus: ArrayLike) -> Float[Array, "..."]:
-    """Jacobi's amplitude am(share K(m) | m).
+def jacobi_amplitude(share: ArrayLike | float, complement: ArrayLike | float) -> Float[Array, "..."]:
+    """Jacobi's amplitude am(share K | m).
 
     Args:
         share: Argument over K, in [0, 1].
-        modulus: m, 0 <= m < 1; a shape that goes with the other.
+        complement: m_1 = 1 - m, 0 < m_1 <= 1; a shape that goes with the other.
 
     Returns:
         Angle in [0, pi/2] [rad].
     """
-    share, modulus = jnp.asarray(share, float), jnp.asarray(modulus, float)
-    _, ratios = _means(modulus)
-    angle = 0.5 * jnp.pi * 2.0**_MEANS * share * jnp.ones_like(modulus)
+    share, complement = jnp.asarray(share, float), jnp.asarray(complement, float)
+    _, ratios = _means(complement)
+    angle = 0.5 * jnp.pi * 2.0**_MEANS * share * jnp.ones_like(complement)
     for ratio in reversed(ratios):
         angle = 0.5 * (angle + jnp.arcsin(ratio * jnp.sin(angle)))
     return angle

@@ -15,7 +15,8 @@ Reference:
     Schmidt, gr-qc/0202090 (constants); Fujita and Hikida, arXiv:0906.1420 (Mino time, elliptic functions).
 """
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +31,7 @@ _BISECTIONS = 60  # of the interval between the equatorial separatrices
 RADIAL_NODES, POLAR_NODES = 96, 16
 """Nodes of half a radial and of a quarter of a polar period."""
 
-_HIGHEST_ORDER = 6  # |k| + |n| of the resonances that are looked for
+_HIGHEST_ORDER = 6  # k + n of the resonances that are looked for
 
 
 class OrbitConstants(NamedTuple):
@@ -52,11 +53,14 @@ class OrbitConstants(NamedTuple):
 class OrbitFrequencies(NamedTuple):
     """Angular frequencies in coordinate time [1/M], same shape each.
 
+    All but the azimuthal one are smooth through x = 0, where that one leaps by twice the polar one; an orbit of
+    exactly x = 0 counts as prograde, sgn(0) = 1.
+
     Attributes:
         radial: Of the radius.
         polar: Of the polar angle.
         azimuthal: Of the azimuth, negative for retrograde orbits.
-        precession: azimuthal - sgn(x) polar, of the line of nodes; smooth through x = 0.
+        precession: azimuthal - sgn(x) polar, of the line of nodes.
     """
 
     radial: Float[Array, "..."]
@@ -105,23 +109,28 @@ class OrbitNodes(NamedTuple):
     constants: OrbitConstants
 
 
-def _orbits(a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike) -> list[Array]:
+def _orbits(a: ArrayLike | float, p: ArrayLike | float, e: ArrayLike | float, x: ArrayLike | float) -> list[Array]:
     return jnp.broadcast_arrays(*(jnp.asarray(value, float) for value in (a, p, e, x)))
 
 
-def _determinant(one: list, two: list, r1: Array, r2: Array) -> Array:
-    """(one(r1) two(r2) - one(r2) two(r1)) / (r2 - r1) for polynomials given by their coefficients, lowest first."""
-    product, total = r1 * r2, 0.0
-    for i in range(5):
-        for j in range(i + 1, 5):
-            first = (one[i] if i < len(one) else 0.0) * (two[j] if j < len(two) else 0.0)
-            second = (one[j] if j < len(one) else 0.0) * (two[i] if i < len(two) else 0.0)
-            total = total + (first - second) * product**i * sum(r1**t * r2 ** (j - i - 1 - t) for t in range(j - i))
-    return jnp.asarray(total)
+def _determinant(one: dict[int, Any], two: dict[int, Any], r1: Array, r2: Array) -> Array:
+    """(one(r1) two(r2) - one(r2) two(r1)) / (r2 - r1) for polynomials given by their coefficients of powers."""
+    product, quotients = r1 * r2, [jnp.ones_like(r1)]
+    for power in range(1, 4):
+        quotients.append(r1 * quotients[-1] + r2**power)  # (r2^n - r1^n) / (r2 - r1), n = power + 1
+    total = jnp.zeros_like(r1)
+    for i, first in one.items():
+        for j, second in two.items():
+            if i != j:
+                part = first * second * product ** min(i, j) * quotients[abs(i - j) - 1]
+                total = total + part if i < j else total - part
+    return total
 
 
 @jax.jit
-def constants_of_motion(a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike) -> OrbitConstants:
+def constants_of_motion(
+    a: ArrayLike | float, p: ArrayLike | float, e: ArrayLike | float, x: ArrayLike | float
+) -> OrbitConstants:
     """Energy, angular momentum and Carter's constant of an orbit.
 
     Args:
@@ -139,10 +148,10 @@ def constants_of_motion(a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike) 
     a, p, e, x = _orbits(a, p, e, x)
     r1, r2 = p / (1.0 - e), p / (1.0 + e)
     aa, zz, s = a * a, 1.0 - x * x, a * x
-    f = [aa * aa * zz, 2.0 * aa * x * x, aa * (1.0 + zz), 0.0, 1.0]
-    g = [0.0, 2.0]
-    h = [aa * zz, -2.0, 1.0]
-    d = [aa * aa * zz, -2.0 * aa * zz, aa * (1.0 + zz), -2.0, 1.0]
+    f = {0: aa * aa * zz, 1: 2.0 * aa * x * x, 2: aa * (1.0 + zz), 4: 1.0}
+    g = {1: 2.0}
+    h = {0: aa * zz, 1: -2.0, 2: 1.0}
+    d = {0: aa * aa * zz, 1: -2.0 * aa * zz, 2: aa * (1.0 + zz), 3: -2.0, 4: 1.0}
     kappa, rho = _determinant(d, h, r1, r2), _determinant(f, h, r1, r2)
     epsilon, eta = _determinant(d, g, r1, r2), _determinant(f, g, r1, r2)
     sigma = _determinant(g, h, r1, r2)
@@ -155,12 +164,13 @@ def constants_of_motion(a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike) 
     return OrbitConstants(energy, x * tilted, carter, tilted)
 
 
-def _inner_roots(a: Array, p: Array, e: Array, constants: OrbitConstants) -> tuple[Array, Array]:
-    """Sum and product of the two inner roots of the radial potential."""
+def _roots(a: Array, p: Array, e: Array, constants: OrbitConstants) -> Array:
+    """The four roots of the radial potential, the inner two from their sum and product."""
     bound = 1.0 - constants.energy**2
     total = 2.0 / bound - 2.0 * p / (1.0 - e * e)
     product = a * a * constants.carter * (1.0 - e * e) / (bound * p * p)
-    return total, product
+    third = 0.5 * total + jnp.sqrt(jnp.maximum(0.25 * total**2 - product, 0.0))
+    return jnp.stack([p / (1.0 - e), p / (1.0 + e), third, product / third], axis=-1)
 
 
 def _outside(a: Array, p: Array, e: Array, x: Array) -> Array:
@@ -172,10 +182,11 @@ def _outside(a: Array, p: Array, e: Array, x: Array) -> Array:
 
 
 @jax.jit
-def separatrix(a: ArrayLike, e: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
+def separatrix(a: ArrayLike | float, e: ArrayLike | float, x: ArrayLike | float) -> Float[Array, "..."]:
     """Semi-latus rectum of the last stable orbit.
 
-    It lies between those of the two equatorial orbits of the same spin and eccentricity.
+    It lies between those of the two equatorial orbits of the same spin and eccentricity. The result carries
+    first derivatives.
 
     Args:
         a: Spin, 0 <= a < 1.
@@ -208,12 +219,12 @@ def separatrix(a: ArrayLike, e: ArrayLike, x: ArrayLike) -> Float[Array, "..."]:
 
 
 @jax.jit
-def radial_roots(a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike) -> Float[Array, "... 4"]:
+def radial_roots(
+    a: ArrayLike | float, p: ArrayLike | float, e: ArrayLike | float, x: ArrayLike | float
+) -> Float[Array, "... 4"]:
     """Roots of the radial potential, largest first [M], shape (..., 4)."""
     a, p, e, x = _orbits(a, p, e, x)
-    total, product = _inner_roots(a, p, e, constants_of_motion(a, p, e, x))
-    third = 0.5 * total + jnp.sqrt(jnp.maximum(0.25 * total**2 - product, 0.0))
-    return jnp.stack([p / (1.0 - e), p / (1.0 + e), third, product / third], axis=-1)
+    return _roots(a, p, e, constants_of_motion(a, p, e, x))
 
 
 def _integrator(nodes: int, step: int) -> np.ndarray:
@@ -226,8 +237,15 @@ def _integrator(nodes: int, step: int) -> np.ndarray:
     return 2.0 / (nodes * step) * (np.sin(np.outer(phase, orders)) / orders) @ np.cos(np.outer(orders, phase))
 
 
+@functools.partial(jax.jit, static_argnames=("radial", "polar"))
 def orbit_nodes(
-    a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike, *, radial: int = RADIAL_NODES, polar: int = POLAR_NODES
+    a: ArrayLike | float,
+    p: ArrayLike | float,
+    e: ArrayLike | float,
+    x: ArrayLike | float,
+    *,
+    radial: int = RADIAL_NODES,
+    polar: int = POLAR_NODES,
 ) -> OrbitNodes:
     """An orbit on grids of its radial and polar phases.
 
@@ -235,7 +253,7 @@ def orbit_nodes(
         a: Spin, 0 <= a < 1.
         p: Semi-latus rectum [M], outside the separatrix.
         e: Eccentricity.
-        x: cos(inclination), not zero.
+        x: cos(inclination); zero is the limit from above, as in `OrbitFrequencies`.
         radial: Nodes of half a radial period; errors fall exponentially with it.
         polar: Nodes of a quarter of a polar period, likewise.
 
@@ -250,14 +268,14 @@ def orbit_nodes(
     energy, momentum, tilted = constants.energy, constants.momentum, constants.tilted
     bound = 1.0 - energy**2
 
-    roots = radial_roots(a, p, e, x)
+    roots = _roots(a, p, e, constants)
     r1, r2, r3, r4 = (roots[..., i] for i in range(4))
-    modulus = (r1 - r2) * (r3 - r4) / ((r1 - r3) * (r2 - r4))
+    complement = (r1 - r4) * (r2 - r3) / ((r1 - r3) * (r2 - r4))
     share = (jnp.arange(radial) + 0.5) / radial
-    sine = jnp.sin(jacobi_amplitude(share, modulus)) ** 2
+    sine = jnp.sin(jacobi_amplitude(share, complement)) ** 2
     # At phase zero the orbit is at its periapsis r2, at pi at its apoapsis r1.
     radius = (r3 * (r1 - r2) * sine - r2 * (r1 - r3)) / ((r1 - r2) * sine - (r1 - r3))
-    radial_mino = 0.5 * jnp.pi * jnp.sqrt(bound * (r1 - r3) * (r2 - r4)) / complete(modulus)
+    radial_mino = 0.5 * jnp.pi * jnp.sqrt(bound * (r1 - r3) * (r2 - r4)) / complete(complement)
     lapse = radius * (radius - 2.0) + a * a
     potential = energy * (radius**2 + a * a) - a * momentum
     rate_radial = (radius**2 + a * a) * potential / lapse + a * (momentum - a * energy)
@@ -265,10 +283,10 @@ def orbit_nodes(
 
     steep = a * a * bound
     highest = steep + tilted**2
-    polar_modulus = steep * (1.0 - x * x) / highest
+    polar_complement = (steep * x * x + tilted**2) / highest
     quarter = (jnp.arange(polar) + 0.5) / polar
-    psi = 0.5 * jnp.pi - jacobi_amplitude(1.0 - quarter, polar_modulus)
-    polar_mino = 0.5 * jnp.pi * jnp.sqrt(highest) / complete(polar_modulus)
+    psi = 0.5 * jnp.pi - jacobi_amplitude(1.0 - quarter, polar_complement)
+    polar_mino = 0.5 * jnp.pi * jnp.sqrt(highest) / complete(polar_complement)
     zz = (1.0 - x * x) * jnp.cos(psi) ** 2
     psi_rate = jnp.sqrt(highest - steep * zz)
     rate_polar = a * a * energy * zz
@@ -280,7 +298,10 @@ def orbit_nodes(
     precession = (azimuth_radial.mean(axis=-1) + turn_rate.mean(axis=-1))[..., None]
     sign = jnp.where(x < 0.0, -1.0, 1.0)
     frequencies = OrbitFrequencies(
-        *(value[..., 0] / time[..., 0] for value in (radial_mino, polar_mino, precession + sign * polar_mino, precession))
+        *(
+            value[..., 0] / time[..., 0]
+            for value in (radial_mino, polar_mino, precession + sign * polar_mino, precession)
+        )
     )
     return OrbitNodes(
         radius=radius,
@@ -301,14 +322,16 @@ def orbit_nodes(
 
 
 @jax.jit
-def orbit_frequencies(a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike) -> OrbitFrequencies:
+def orbit_frequencies(
+    a: ArrayLike | float, p: ArrayLike | float, e: ArrayLike | float, x: ArrayLike | float
+) -> OrbitFrequencies:
     """Angular frequencies in coordinate time [1/M].
 
     Args:
         a: Spin.
         p: Semi-latus rectum [M], outside the separatrix.
         e: Eccentricity.
-        x: cos(inclination), not zero.
+        x: cos(inclination); zero is the limit from above, as in `OrbitFrequencies`.
 
     Returns:
         Frequencies; the azimuthal one is negative for retrograde orbits.
@@ -320,8 +343,9 @@ class Resonance(NamedTuple):
     """How close an orbit is to a commensurability of its radial and polar motion.
 
     Attributes:
-        distance: Smallest |k Omega_theta + n Omega_r| / Omega_r over |k| + |n| <= 6, shape (...).
-        order: |k| + |n| of that resonance.
+        distance: Smallest |k Omega_theta - n Omega_r| / Omega_r over k, n >= 1 without common divisor and with
+            k + n <= 6, shape (...).
+        order: k + n of that resonance.
     """
 
     distance: Float[np.ndarray, "..."]
@@ -336,16 +360,16 @@ def nearest_resonance(frequencies: OrbitFrequencies) -> Resonance:
 
     Returns:
         Distances and orders. Circular and equatorial orbits have frequencies too and are treated alike; nothing is
-        excited there.
+        excited there. Wide orbits come ever closer to k = n = 1, which Kepler's meet exactly.
     """
     radial, polar = np.asarray(frequencies.radial), np.asarray(frequencies.polar)
     pairs = [(k, n) for k in range(1, _HIGHEST_ORDER) for n in range(1, _HIGHEST_ORDER + 1 - k) if np.gcd(k, n) == 1]
-    distances = np.stack([np.abs(k * radial - n * polar) / radial for n, k in pairs])
+    distances = np.stack([np.abs(k * polar - n * radial) / radial for k, n in pairs])
     nearest = distances.argmin(axis=0)
     return Resonance(distances.min(axis=0), np.array([k + n for k, n in pairs])[nearest])
 
 
-def check_generic_orbit(a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike) -> None:
+def check_generic_orbit(a: ArrayLike | float, p: ArrayLike | float, e: ArrayLike | float, x: ArrayLike | float) -> None:
     """Refuse what is not a bound stable orbit.
 
     Args:
@@ -355,8 +379,8 @@ def check_generic_orbit(a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike) 
         x: cos(inclination).
 
     Raises:
-        DomainError: For the first orbit with a outside [0, 1), e outside [0, 1), |x| > 1, or p not outside the
-            separatrix.
+        DomainError: For the first orbit with a outside [0, 1), e outside [0, 1), |x| > 1, p not finite, or p not
+            outside the separatrix.
     """
     given = np.broadcast_arrays(*(np.atleast_1d(np.asarray(value, float)) for value in (a, p, e, x)))
     a_, p_, e_, x_ = (value.reshape(-1) for value in given)
@@ -364,6 +388,7 @@ def check_generic_orbit(a: ArrayLike, p: ArrayLike, e: ArrayLike, x: ArrayLike) 
         (~((a_ >= 0.0) & (a_ < 1.0)), "`a` must lie in [0, 1), got {0:.6g}; give retrograde orbits a negative `x`"),
         (~((e_ >= 0.0) & (e_ < 1.0)), "`e` must lie in [0, 1), got {2:.6g}; only bound orbits are known"),
         (~(np.abs(x_) <= 1.0), "`x` must lie in [-1, 1], got {3:.6g}; give the cosine of the inclination"),
+        (~np.isfinite(p_), "`p` must be finite, got {1:.6g}; give the semi-latus rectum in units of the mass"),
     ):
         if bad.any():
             at = int(np.argmax(bad))

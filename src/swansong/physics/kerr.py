@@ -20,9 +20,9 @@ import numpy as np
 
 from swansong.core.errors import DomainError
 from swansong.core.types import Array, ArrayLike, Float
+from swansong.physics.elliptic import complete, jacobi_amplitude
 
 _NEWTON = 40  # steps to the separatrix; an orbit of a = 0.999 takes 15, where three roots nearly meet
-_LANDEN = 7  # arithmetic-geometric means; 1 - k^2 down to 1e-7 takes six
 _NODES = 40  # of half a radial period
 
 
@@ -182,23 +182,16 @@ def radial_nodes(a: ArrayLike | float, p: ArrayLike | float, e: ArrayLike | floa
     x = jnp.sqrt(_square(a, p, e))
     energy = energy_and_momentum(a, p, e).energy
     level, swing = p - x * x * (3.0 - e * e) / p, 2.0 * e * x * x / p
-    mean, small = jnp.ones_like(p), jnp.sqrt((level - swing) / (level + swing))
-    ratios = []
-    for _ in range(_LANDEN):
-        ratios.append((mean - small) / (mean + small))
-        mean, small = 0.5 * (mean + small), jnp.sqrt(mean * small)
-    share = (jnp.arange(_NODES) + 0.5) / _NODES
-    angle = 0.5 * jnp.pi * 2.0**_LANDEN * share * jnp.ones_like(p)[..., None]
-    for ratio in reversed(ratios):
-        angle = 0.5 * (angle + jnp.arcsin(ratio[..., None] * jnp.sin(angle)))
-    scale = jnp.sqrt(level + swing) * mean
+    complement = (level - swing) / (level + swing)
+    angle = jacobi_amplitude((jnp.arange(_NODES) + 0.5) / _NODES, complement[..., None])
+    scale = 0.5 * jnp.pi * jnp.sqrt(level + swing) / complete(complement)
     a, p, e, x, energy = (value[..., None] for value in (a, p, e, x, energy))
     inverse = (1.0 - e * jnp.cos(2.0 * angle)) / p
     lapse = 1.0 - 2.0 * inverse + (a * inverse) ** 2
     time = (a * a * energy - 2.0 * a * x * inverse + energy / inverse**2) / lapse
     phi = jnp.mean((x + a * energy - 2.0 * x * inverse) / lapse, axis=-1)
     total = jnp.mean(time, axis=-1)
-    # A quarter turn of the elliptic functions is pi / (2 mean), and half a radial period.
+    # A quarter turn of the elliptic functions is half a radial period.
     found = Frequencies(phi / total, scale / total)
     return RadialNodes(inverse, time / (_NODES * total[..., None]), found)
 

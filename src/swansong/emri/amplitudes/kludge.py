@@ -12,6 +12,10 @@ share their phases.
 Corrections: tails, post-Newtonian phases, a shift of the radius, the orbital energy, and the mixing of degrees in
 spheroidal harmonics.
 
+Nearly all the time goes into waves and their products with the weights of the nodes. Waves are polynomials, which
+compilers turn into vector instructions, unlike cosines; moments are real to the end; and orbits are
+taken a few at a time, so that their waves stay in the cache.
+
 Reference:
     Thorne 1980, doi:10.1103/RevModPhys.52.299 (multipoles); Blanchet and Schaefer 1993,
     doi:10.1088/0264-9381/10/12/026 (tails).
@@ -26,9 +30,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from swansong.core.types import Array, Complex, Float, Int
-from swansong.emri.amplitudes.modes import LARGEST_L, SMALLEST_L
-from swansong.physics.geodesics import POLAR_NODES, RADIAL_NODES, OrbitNodes, orbit_nodes
+from swansong.core.types import Array, Bool, Complex, Float, Int
+from swansong.emri.amplitudes.modes import LARGEST_L, SMALLEST_L, ModeGrid, canonical, check_modes, grid_of
+from swansong.physics.geodesics import RADIAL_NODES, OrbitNodes, check_generic_orbit, orbit_nodes
 from swansong.physics.spheroidal import LARGEST_SPHEROIDICITY, MixingTable
 
 _SPHERICAL_L = LARGEST_L + 2  # spheroidal harmonics reach a little beyond their own degree
@@ -38,9 +42,20 @@ _DEGREES = np.arange(SMALLEST_L, _SPHERICAL_L + 1)
 _C = (107 / 42, 4.0, 593 / 110, 263 / 39, 113 / 14, 9.40, 10.72, 12.03, 13.35, 14.67, 15.99)
 _RADIUS_SHIFT = (np.array(_C) - 0.5) / _DEGREES
 _TAIL_RADIUS = 2.0 / math.exp(0.5)
+_POLAR_NODES = 12
+_TOGETHER = 3000  # groups of several orbits computed at once
 # Stirling's series of ln Gamma, at an argument moved up by this.
 _RAISED = 8
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
+_TURN = 2.0 * math.pi
+_SINE = tuple((-1) ** k * _TURN ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(10))  # to 1e-15 up to 1/4
+_DOUBLE_FACTORIAL = np.array([math.prod(range(2 * l + 1, 0, -2)) for l in _DEGREES], float)
+_PREFACTOR = 16.0 * math.pi / (2.0 * math.sqrt(2.0) * _DOUBLE_FACTORIAL)
+_MASS = _PREFACTOR * np.sqrt((_DEGREES + 1.0) * (_DEGREES + 2.0) / (2.0 * _DEGREES * (_DEGREES - 1.0)))
+_CURRENT = _PREFACTOR * 2.0 / _DEGREES * np.sqrt(_DEGREES * (_DEGREES + 2.0) / (2.0 * (_DEGREES**2 - 1.0)))
+# Post-Newtonian phases over w: of both kinds, and of the mass kind alone.
+_NEAR = 4.0 / (_DEGREES * (_DEGREES + 1.0))
+_FAR = 12.0 / ((_DEGREES - 1.0) * _DEGREES * (_DEGREES + 1.0) * (_DEGREES + 2.0))
 
 
 class KludgeModes(NamedTuple):
@@ -62,109 +77,148 @@ def _mixing() -> MixingTable:
 
 def _polynomials(z: Float[Array, "nodes"], largest_m: int) -> tuple[Array, Array]:
     """N P_lm(z) / (1 - z^2)^(m/2) and its derivative, shapes (largest_m + 1, degrees, nodes)."""
+    order = np.arange(largest_m + 1)
+    first = [math.prod((2 * s + 1) / (2 * s) for s in range(1, m + 1)) / (4.0 * math.pi) for m in order]
+    start = jnp.asarray((-1.0) ** order * np.sqrt(first))[:, None]
+    value = before = slope = before_slope = jnp.zeros((largest_m + 1, z.size), z.dtype)
+    last = np.ones(largest_m + 1)
     values, slopes = [], []
-    for m in range(largest_m + 1):
-        # From one degree to the next, normalised: P_(l+1) = alpha (z P_l - P_(l-1) / alpha_before).
-        first = math.sqrt(math.prod((2 * s + 1) / (2 * s) for s in range(1, m + 1)) / (4.0 * math.pi))
-        value, slope = (-1) ** m * first * jnp.ones_like(z), jnp.zeros_like(z)
-        before, before_slope, last = jnp.zeros_like(z), jnp.zeros_like(z), 1.0
-        rows, slope_rows = {m: value}, {m: slope}
-        for l in range(m + 1, _SPHERICAL_L + 1):
-            factor = math.sqrt((4.0 * l * l - 1.0) / (l * l - m * m))
-            value, before, slope, before_slope = (
-                factor * (z * value - before / last),
-                value,
-                factor * (z * slope + value - before_slope / last),
-                slope,
-            )
-            last = factor
-            rows[l], slope_rows[l] = value, slope
-        zero = jnp.zeros_like(z)
-        values.append(jnp.stack([rows.get(int(l), zero) for l in _DEGREES]))
-        slopes.append(jnp.stack([slope_rows.get(int(l), zero) for l in _DEGREES]))
-    return jnp.stack(values), jnp.stack(slopes)
+    for l in range(_SPHERICAL_L + 1):
+        # From one degree to the next, normalised: P_(l+1) = alpha (z P_l - P_(l-1) / alpha_before); zero below m.
+        factor = np.where(order < l, np.sqrt(max(4.0 * l * l - 1.0, 0.0) / np.maximum(l * l - order**2, 1)), 0.0)
+        column, row = jnp.asarray(factor)[:, None], jnp.asarray(1.0 / last)[:, None]
+        value, before, slope, before_slope = (
+            jnp.where((order == l)[:, None], start, column * (z * value - before * row)),
+            value,
+            column * (z * slope + value - before_slope * row),
+            slope,
+        )
+        last = np.where(order < l, factor, 1.0)
+        values.append(value)
+        slopes.append(slope)
+    return jnp.stack(values[SMALLEST_L:], axis=1), jnp.stack(slopes[SMALLEST_L:], axis=1)
 
 
-def _log_gamma(y: Float[Array, "..."]) -> Complex[Array, "..."]:
-    """ln Gamma(1 - i y)."""
-    s = 1.0 - 1j * y
-    raised = s + _RAISED
-    series = sum(c / raised ** (2 * k + 1) for k, c in enumerate(_STIRLING))
-    moved = sum(jnp.log(s + k) for k in range(_RAISED))
-    return (raised - 0.5) * jnp.log(raised) - raised + 0.5 * math.log(2.0 * math.pi) + series - moved
+def _wave(turns: Float[Array, "..."]) -> Float[Array, "..."]:
+    """cos(2 pi turns), to some 1e-14."""
+    # A quarter minus the distance to the nearest whole turn, of which it is the sine.
+    away = 0.25 - jnp.abs(turns - jnp.round(turns))
+    square, total = away * away, jnp.full_like(away, _SINE[-1])
+    for factor in _SINE[-2::-1]:
+        total = total * square + factor
+    return away * total
 
 
-def _factors(frequency: Float[Array, "..."]) -> tuple[Array, Array]:
-    """What stands before the integrals of mass and current multipoles, shape (..., degrees) each."""
-    l = jnp.asarray(_DEGREES, float)
-    w = frequency[..., None]
-    size = jnp.abs(w)
-    # Gamma(l + 1 - 2i|w|) / l! as a product over s = 1..l.
-    first = _log_gamma(2.0 * jnp.abs(frequency))[..., None]
-    steps = jnp.log(1.0 - 2.0j * size / jnp.arange(1, _SPHERICAL_L + 1))
-    raised = first + jnp.cumsum(steps, axis=-1)[..., SMALLEST_L - 1 :]
-    safe = jnp.where(size > 0.0, size, 1.0)
-    logarithm = raised + jnp.pi * size + 2.0j * size * jnp.log(2.0 * safe * _TAIL_RADIUS)
-    tail = jnp.exp(jnp.where(w < 0.0, jnp.conj(logarithm), logarithm))
-    near = 4.0 / (l * (l + 1.0))
-    far = 12.0 / ((l - 1.0) * l * (l + 1.0) * (l + 2.0))
-    double = np.array([math.prod(range(2 * n + 1, 0, -2)) for n in _DEGREES], float)
-    mass = 16.0 * np.pi / double * np.sqrt((_DEGREES + 1.0) * (_DEGREES + 2.0) / (2.0 * _DEGREES * (_DEGREES - 1.0)))
-    current = (
-        32.0 * np.pi / (double * _DEGREES) * np.sqrt(_DEGREES * (_DEGREES + 2.0) / (2.0 * (_DEGREES**2 - 1.0)))
+def _first_tail(y: Float[Array, "..."]) -> tuple[Array, Array]:
+    """Real and imaginary part of Gamma(1 - i y) e^(pi y / 2) e^(i y ln(y r0)), y >= 0.
+
+    The modulus has a closed form. The phase comes from Stirling's series at 9 - i y, less the phases of the factors
+    1 - i y to 8 - i y in between.
+    """
+    moved = 1.0 + _RAISED
+    square = moved * moved + y * y
+    # 1 / (9 - i y) and its square, in which the series runs.
+    real, imaginary = moved / square, y / square
+    real_step, imaginary_step = real * real - imaginary * imaginary, 2.0 * real * imaginary
+    real_series, imaginary_series = jnp.full_like(y, _STIRLING[-1]), jnp.zeros_like(y)
+    for term in _STIRLING[-2::-1]:
+        real_series, imaginary_series = (
+            real_series * real_step - imaginary_series * imaginary_step + term,
+            real_series * imaginary_step + imaginary_series * real_step,
+        )
+    safe = jnp.where(y > 0.0, y, 1.0)
+    phase = (
+        y * (1.0 - 0.5 * jnp.log(square) + jnp.log(safe * _TAIL_RADIUS))
+        - (moved - 0.5) * jnp.arctan(y / moved)
+        + real_series * imaginary
+        + imaginary_series * real
     )
-    # (-i w)^l w^2 / (2 sqrt 2), the tail and the sign of -i times minus the current moment's.
-    common = tail * (-1j * w) ** _DEGREES * w * w / (2.0 * math.sqrt(2.0))
-    return common * mass * jnp.exp(1j * w * (near + far)), 1j * common * current * jnp.exp(1j * w * near)
+    real_product, imaginary_product = jnp.ones_like(y), -y
+    for factor in range(2, _RAISED + 1):
+        real_product, imaginary_product = (
+            factor * real_product + y * imaginary_product,
+            factor * imaginary_product - y * real_product,
+        )
+    power = jnp.where(y > 0.0, _TURN * safe / -jnp.expm1(-_TURN * safe), 1.0)
+    modulus = jnp.sqrt(power / (real_product**2 + imaginary_product**2))
+    cosine, sine = modulus * _wave(phase / _TURN), modulus * _wave(phase / _TURN - 0.25)
+    return (
+        cosine * real_product + sine * imaginary_product,
+        sine * real_product - cosine * imaginary_product,
+    )
 
 
-def _integrals(nodes: OrbitNodes, x: Array, a: Array, m: Array, j: Array, n: Array, w: Array) -> tuple[Array, Array]:
-    """Mass and current moments of one orbit, shape (orders, groups, degrees), without their factors."""
-    radius = nodes.radius
-    energy, tilted = nodes.constants.energy, nodes.constants.tilted
-    radial_phase = (jnp.arange(RADIAL_NODES) + 0.5) * jnp.pi / RADIAL_NODES
-    polar_phase = (jnp.arange(POLAR_NODES) + 0.5) * 0.5 * jnp.pi / POLAR_NODES
-    wave = jnp.cos(
-        n[..., None] * radial_phase + w[..., None] * nodes.time_radial - m[..., None] * nodes.turn_radial
+def _factors(w: Float[Array, "..."], mass: Bool[Array, "... degrees"]) -> tuple[Array, Array]:
+    """What stands before the moments of one kind or the other: real and imaginary parts, shape (..., degrees).
+
+    (-i w)^l w^2 with the tail, Gamma(l + 1 - 2i|w|) / l! and so on, conjugated for w < 0.
+    """
+    y = 2.0 * jnp.abs(w)
+    real, imaginary = _first_tail(y)
+    real, imaginary = real * w * w, jnp.where(w < 0.0, -imaginary, imaginary) * w * w
+    reals, imaginaries = [], []
+    for l in range(1, _SPHERICAL_L + 1):
+        step = 2.0 * w / l
+        real, imaginary = w * (real + imaginary * step), w * (imaginary - real * step)
+        reals.append(real)
+        imaginaries.append(imaginary)
+    real, imaginary = (jnp.stack(parts[SMALLEST_L - 1 :], axis=-1) for parts in (reals, imaginaries))
+    # (-i)^l, and for currents the factor -i and the sign of their moment.
+    constant = jnp.where(mass, -_DEGREES / 4.0, (1.0 - _DEGREES) / 4.0)
+    turns = jnp.where(mass, _NEAR + _FAR, _NEAR) * (w / _TURN)[..., None] + constant
+    size = jnp.where(mass, _MASS, _CURRENT)
+    cosine, sine = size * _wave(turns), size * _wave(turns - 0.25)
+    return cosine * real - sine * imaginary, cosine * imaginary + sine * real
+
+
+def _radial_integrals(nodes: OrbitNodes, m: Array, n: Array, w: Array) -> Float[Array, "orders groups 4 degrees"]:
+    """Of a mass and a current moment, each alone and with the radial part of dt or dphi."""
+    radius, energy = nodes.radius, nodes.constants.energy
+    count = radius.shape[-1]
+    share = (jnp.arange(count) + 0.5) / (2 * count)
+    wave = _wave(
+        n[..., None] * share + w[..., None] * (nodes.time_radial / _TURN) - m[..., None] * (nodes.turn_radial / _TURN)
     )
     reduced = jnp.abs(radius - jnp.asarray(_RADIUS_SHIFT)[:, None])
-    mass_radius = energy * reduced ** _DEGREES[:, None]
-    current_radius = (radius - 1.0) ** (_DEGREES[:, None] + 1)
-    weights = jnp.stack(
-        [mass_radius, mass_radius * nodes.rate_radial, current_radius, current_radius * nodes.azimuth_radial]
-    )
-    radial = jnp.einsum("mgs,tls->tmgl", wave, weights) / RADIAL_NODES
+    mass = energy * reduced ** _DEGREES[:, None]
+    current = (radius - 1.0) ** (_DEGREES[:, None] + 1)
+    weights = jnp.stack([mass, mass * nodes.rate_radial, current, current * nodes.azimuth_radial])
+    return jnp.einsum("mgs,tls->mgtl", wave, weights) / count
 
-    psi, sine = nodes.psi, jnp.sqrt(1.0 - x * x)
-    z = sine * jnp.cos(psi)
-    ww = 1.0 - z * z
-    u = x * jnp.cos(psi) - 1j * jnp.sin(psi)
+
+def _polar_integrals(
+    nodes: OrbitNodes, orbit: Array, m: Array, j: Array, w: Array
+) -> Float[Array, "orders groups 4 degrees"]:
+    """Of a mass and a current moment, each alone and with the polar part of dt or of the rest."""
+    a, _, _, x = orbit
+    energy, tilted, psi = nodes.constants.energy, nodes.constants.tilted, nodes.psi
+    count = psi.shape[-1]
     largest = m.shape[0] - 1
+    sine = jnp.sqrt(1.0 - x * x)
+    z = sine * jnp.cos(psi)
+    u = x * jnp.cos(psi) - 1j * jnp.sin(psi)
     value, slope = _polynomials(z, largest)
-    power = jnp.stack([u**order for order in range(largest + 1)])[:, None]
-    lower = jnp.stack([jnp.ones_like(u), *(u**order for order in range(largest))])[:, None]
+    powers = [jnp.ones_like(u)]
+    for _ in range(largest):
+        powers.append(powers[-1] * u)
+    power, lower = jnp.stack(powers)[:, None], jnp.stack([powers[0], *powers[:-1]])[:, None]
     order = jnp.arange(largest + 1.0)[:, None, None]
     steep = a * a * (1.0 - energy**2)
     pole = tilted + 1j * steep * jnp.sin(psi) * u / (tilted + nodes.psi_rate)
     plain = value * power
-    polar_weights = jnp.stack(
+    weights = jnp.stack(
         [
             plain,
             plain * nodes.rate_polar,
-            power * (ww * slope - order * z * value),
+            power * ((1.0 - z * z) * slope - order * z * value),
             x * tilted * slope * power - order * value * lower * sine * pole,
         ]
     )
-    angle = (
-        j[..., None] * polar_phase + w[..., None] * nodes.time_polar - m[..., None] * nodes.turn_polar
-    )
-    polar = (
-        jnp.einsum("mgs,tmls->tmgl", jnp.cos(angle), polar_weights.real)
-        - jnp.einsum("mgs,tmls->tmgl", jnp.sin(angle), polar_weights.imag)
-    ) / POLAR_NODES
-    mass = radial[1] * polar[0] + radial[0] * polar[1]
-    current = radial[3] * polar[2] + radial[2] * polar[3]
-    return mass / nodes.time, current / nodes.time
+    share = (jnp.arange(count) + 0.5) / (4 * count)
+    turns = j[..., None] * share + w[..., None] * (nodes.time_polar / _TURN) - m[..., None] * (nodes.turn_polar / _TURN)
+    # The real part of the wave times the weights.
+    waves = jnp.concatenate([_wave(turns), _wave(turns + 0.25)], axis=-1)
+    return jnp.einsum("mgs,tmls->mgtl", waves, jnp.concatenate([weights.real, weights.imag], axis=-1)) / count
 
 
 def kludge_grid(
@@ -172,6 +226,9 @@ def kludge_grid(
     orbit: Float[Array, "4"],
     j: Int[Array, "orders groups"],
     n: Int[Array, "orders groups"],
+    *,
+    radial: int = RADIAL_NODES,
+    polar: int = _POLAR_NODES,
 ) -> KludgeModes:
     """Amplitudes of one orbit, compiled code; use `kludge`.
 
@@ -180,49 +237,49 @@ def kludge_grid(
         orbit: (a, p, e, x).
         j: Second index of each group; row m holds those of azimuthal order m.
         n: Radial index, likewise.
+        radial: Nodes of half a radial period; `enough_nodes` tells how many a grid needs.
+        polar: Nodes of a quarter of a polar period.
 
     Returns:
-        All degrees of every group, in the index (l, m, j, n).
+        All degrees of every group, in the index (l, m, j, n). Static groups have amplitude zero. Where |a w| goes
+        beyond the reach of the table, degrees are mixed as at its end.
     """
-    a, _, _, x = orbit
-    nodes = orbit_nodes(*orbit)
+    nodes = orbit_nodes(*orbit, radial=radial, polar=polar)
     m = jnp.broadcast_to(jnp.arange(j.shape[0])[:, None], j.shape)
     omega = nodes.frequencies
     w = j * omega.polar + m * omega.precession + n * omega.radial
-    mass, current = _integrals(nodes, x, a, m, j, n, w)
-    mass_factor, current_factor = _factors(w)
-    even = (jnp.asarray(_DEGREES) + j[..., None]) % 2 == 0
-    spherical = jnp.where(even, mass_factor * mass, current_factor * current)
-    mixing = table(m, a * w)[..., : LARGEST_L - SMALLEST_L + 1, :]
-    found = jnp.einsum("mgld,mgd->mgl", mixing, spherical)
-    return KludgeModes(found, w)
+    one = _radial_integrals(nodes, m, n, w)
+    other = _polar_integrals(nodes, orbit, m, j, w)
+    mass = (jnp.asarray(_DEGREES) + j[..., None]) % 2 == 0
+    moment = (
+        jnp.where(
+            mass,
+            one[..., 1, :] * other[..., 0, :] + one[..., 0, :] * other[..., 1, :],
+            one[..., 3, :] * other[..., 2, :] + one[..., 2, :] * other[..., 3, :],
+        )
+        / nodes.time
+    )
+    mixing = table(m, jnp.clip(orbit[0] * w, -table.reach, table.reach))[..., : LARGEST_L - SMALLEST_L + 1, :]
+    # Column by column: small products of matrices, one a group, would be slower.
+    real, imaginary = (
+        sum(mixing[..., at] * (moment * part)[..., at, None] for at in range(_DEGREES.size))
+        for part in _factors(w, mass)
+    )
+    return KludgeModes(jax.lax.complex(real, imaginary), w)
 
 
-class ModeGrid(NamedTuple):
-    """Groups (m, j, n) of one shape, whose degrees the kludge computes together.
+def enough_nodes(eccentricity: float, grid: ModeGrid) -> int:
+    """Nodes of half a radial period that leave errors of 1e-10 of the strongest mode.
 
-    Attributes:
-        j: Second index, shape (orders, groups); row m holds those of azimuthal order m.
-        n: Radial index, likewise.
+    Args:
+        eccentricity: The largest.
+        grid: Modes; high n need nodes of their own, lest they be taken for low ones.
+
+    Returns:
+        A multiple of 16, so that few sizes are compiled.
     """
-
-    j: Int[np.ndarray, "orders groups"]
-    n: Int[np.ndarray, "orders groups"]
-
-    @property
-    def canonical(self) -> np.ndarray:
-        """Which modes (l, m, j, n) exist and stand for their pair, shape (orders, groups, degrees)."""
-        m = np.arange(self.j.shape[0])[:, None]
-        chosen = (m > 0) | (self.j > 0) | ((self.j == 0) & (self.n > 0))
-        return chosen[..., None] & (np.arange(SMALLEST_L, LARGEST_L + 1) >= m[..., None])
-
-    @property
-    def modes(self) -> Int[np.ndarray, "modes 4"]:
-        """(l, m, j, n) of all modes, row by row, of shape (orders * groups * degrees, 4)."""
-        m = np.broadcast_to(np.arange(self.j.shape[0])[:, None, None], (*self.j.shape, LARGEST_L - SMALLEST_L + 1))
-        l = np.broadcast_to(np.arange(SMALLEST_L, LARGEST_L + 1), m.shape)
-        j, n = (np.broadcast_to(value[..., None], m.shape) for value in self)
-        return np.stack([l, m, j, n], axis=-1).reshape(-1, 4)
+    highest = int(np.abs(grid.n).max(initial=0))
+    return 16 * math.ceil(max(16.0 + 160.0 * eccentricity, 0.5 * highest + 8.0) / 16.0)
 
 
 def full_grid(*, eccentricity: float, equatorial: bool, retrograde: bool) -> ModeGrid:
@@ -249,8 +306,10 @@ def full_grid(*, eccentricity: float, equatorial: bool, retrograde: bool) -> Mod
 
 
 @eqx.filter_jit
-def _compiled(table: MixingTable, orbits: Array, j: Array, n: Array) -> KludgeModes:
-    return jax.vmap(lambda orbit: kludge_grid(table, orbit, j, n))(orbits)
+def _compiled(table: MixingTable, orbits: Array, j: Array, n: Array, radial: int) -> KludgeModes:
+    # As many at a time as the cache holds the waves of.
+    together = max(1, _TOGETHER // j.size)
+    return jax.lax.map(lambda orbit: kludge_grid(table, orbit, j, n, radial=radial), orbits, batch_size=together)
 
 
 def kludge(orbits: Float[np.ndarray, "orbits 4"], grid: ModeGrid) -> KludgeModes:
@@ -263,4 +322,39 @@ def kludge(orbits: Float[np.ndarray, "orbits 4"], grid: ModeGrid) -> KludgeModes
     Returns:
         Z of all modes of the grid in the index (l, m, j, n), and frequencies.
     """
-    return _compiled(_mixing(), jnp.asarray(orbits), jnp.asarray(grid.j), jnp.asarray(grid.n))
+    given = np.asarray(orbits, float)
+    radial = enough_nodes(float(given[:, 2].max(initial=0.0)), grid)
+    return _compiled(_mixing(), jnp.asarray(given), jnp.asarray(grid.j), jnp.asarray(grid.n), radial)
+
+
+def kludge_modes(
+    orbits: Float[np.ndarray, "orbits 4"], modes: Int[np.ndarray, "modes 4"]
+) -> Complex[np.ndarray, "orbits modes"]:
+    """Analytic amplitudes at infinity of any modes, in the usual index.
+
+    Args:
+        orbits: (a, p, e, x); x = 0 counts as prograde.
+        modes: (l, m, k, n) of any signs, 2 <= l <= 10.
+
+    Returns:
+        Z such that a mode and its mirror image together radiate |Z|^2 / (2 pi w^2); zero where nothing is
+        excited: k other than 0 of equatorial orbits and n other than 0 of circular ones.
+
+    Raises:
+        InputError: If a mode is none.
+        DomainError: If an orbit is not bound and stable.
+    """
+    modes, orbits = check_modes(modes), np.asarray(orbits, float)
+    check_generic_orbit(*orbits.T)
+    found = np.zeros((len(orbits), len(modes)), complex)
+    for retrograde in (False, True):
+        chosen = (orbits[:, 3] < 0.0) == retrograde
+        if chosen.any() and len(modes):
+            inside = canonical(modes, retrograde=retrograde)
+            grid, places = grid_of(inside.modes)
+            values = np.asarray(kludge(orbits[chosen], grid).amplitudes).reshape(int(chosen.sum()), -1)
+            found[chosen] = inside.amplitudes(values[:, places])
+    silent = ((np.abs(orbits[:, 3]) == 1.0)[:, None] & (modes[:, 2] != 0)) | (
+        (orbits[:, 2] == 0.0)[:, None] & (modes[:, 3] != 0)
+    )
+    return np.where(silent, 0.0, found)

@@ -11,6 +11,7 @@ for two in every sum.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
@@ -22,6 +23,9 @@ SMALLEST_L, LARGEST_L = 2, 10
 
 CLASSES = ("SC", "SE", "KEC", "KEE", "KIC", "KG")
 """Schwarzschild circular, eccentric; Kerr equatorial circular, eccentric; inclined circular; generic."""
+
+
+_WIDTH = 8  # columns of a grid come in multiples of this, so that few shapes are compiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +42,7 @@ class CanonicalModes:
     mirrored: Bool[np.ndarray, "modes"]
     sign: Float[np.ndarray, "modes"]
 
-    def amplitudes(self, values: Complex[np.ndarray, "modes"]) -> Complex[np.ndarray, "modes"]:
+    def amplitudes(self, values: Complex[np.ndarray, "*batch modes"]) -> Complex[np.ndarray, "*batch modes"]:
         """Amplitudes of the modes asked for from those of the canonical ones."""
         return self.sign * np.where(self.mirrored, np.conj(values), values)
 
@@ -68,7 +72,9 @@ def check_modes(modes: Int[np.ndarray, "modes 4"]) -> Int[np.ndarray, "modes 4"]
         ((given[:, 1:] == 0).all(axis=1), "it is static and radiates nothing"),
     ):
         if bad.any():
-            raise InputError(f"mode {tuple(given[int(np.argmax(bad))].tolist())} of `modes` is none: {why}; leave it out")
+            raise InputError(
+                f"mode {tuple(given[int(np.argmax(bad))].tolist())} of `modes` is none: {why}; leave it out"
+            )
     return given.astype(np.int64)
 
 
@@ -105,3 +111,62 @@ def orbit_class(orbits: Float[np.ndarray, "orbits 4"]) -> Int[np.ndarray, "orbit
     return np.where(
         ~spinning, np.where(eccentric, 1, 0), np.where(inclined, np.where(eccentric, 5, 4), np.where(eccentric, 3, 2))
     )
+
+
+class ModeGrid(NamedTuple):
+    """Groups (m, j, n) of one shape, whose degrees the kludge computes together.
+
+    Attributes:
+        j: Second index, shape (orders, groups); row m holds those of azimuthal order m.
+        n: Radial index, likewise.
+    """
+
+    j: Int[np.ndarray, "orders groups"]
+    n: Int[np.ndarray, "orders groups"]
+
+    @property
+    def canonical(self) -> np.ndarray:
+        """Which modes (l, m, j, n) exist and stand for their pair, shape (orders, groups, degrees)."""
+        m = np.arange(self.j.shape[0])[:, None]
+        chosen = (m > 0) | (self.j > 0) | ((self.j == 0) & (self.n > 0))
+        return chosen[..., None] & (np.arange(SMALLEST_L, LARGEST_L + 1) >= m[..., None])
+
+    @property
+    def modes(self) -> Int[np.ndarray, "modes 4"]:
+        """(l, m, j, n) of all modes, row by row, of shape (orders * groups * degrees, 4)."""
+        m = np.broadcast_to(np.arange(self.j.shape[0])[:, None, None], (*self.j.shape, LARGEST_L - SMALLEST_L + 1))
+        l = np.broadcast_to(np.arange(SMALLEST_L, LARGEST_L + 1), m.shape)
+        j, n = (np.broadcast_to(value[..., None], m.shape) for value in self)
+        return np.stack([l, m, j, n], axis=-1).reshape(-1, 4)
+
+
+def grid_of(modes: Int[np.ndarray, "modes 4"]) -> tuple[ModeGrid, Int[np.ndarray, "modes"]]:
+    """Arrange modes in groups that differ in their degree only.
+
+    Args:
+        modes: (l, m, j, n) with m >= 0; repetitions are allowed.
+
+    Returns:
+        The groups, rows filled up with static ones, and the place of each mode among `ModeGrid.modes`.
+
+    Raises:
+        InputError: If a degree lies outside 2..10 or an order outside 0..l.
+    """
+    given = np.asarray(modes)
+    l, m = given[:, 0], given[:, 1]
+    bad = (l < SMALLEST_L) | (l > LARGEST_L) | (m < 0) | (m > l)
+    if bad.any():
+        raise InputError(
+            f"mode {tuple(given[int(np.argmax(bad))].tolist())} has no place in a grid of degrees {SMALLEST_L} to "
+            f"{LARGEST_L} and orders 0 to l; bring modes to that form with `canonical`"
+        )
+    groups, member = np.unique(given[:, 1:], axis=0, return_inverse=True)
+    order = groups[:, 0]
+    # Groups are sorted by order, so that a column is the distance to the first of its row.
+    column = np.arange(len(groups)) - np.searchsorted(order, order)
+    widest = int(column.max(initial=0)) + 1
+    shape = (int(order.max(initial=0)) + 1, _WIDTH * -(-widest // _WIDTH))
+    j, n = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    j[order, column], n[order, column] = groups[:, 1], groups[:, 2]
+    place = (order * shape[1] + column)[member.reshape(-1)]
+    return ModeGrid(j, n), place * (LARGEST_L - SMALLEST_L + 1) + l - SMALLEST_L
