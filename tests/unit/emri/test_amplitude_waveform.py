@@ -13,12 +13,13 @@ from swansong.emri.amplitudes.waveform import inspiral_waveform
 from swansong.emri.harmonics.polarizations import source_polarizations
 from swansong.emri.tracks import YEAR, load
 from swansong.physics.geodesics import orbit_frequencies
+from swansong.physics.kerr import separatrix
 from swansong.physics.spheroidal import spheroidal_harmonic
 
 DAY = 86400.0
 SIGHT = {"theta": 1.0, "phi": 0.6}
-FAR = {"mass_1": 1e6, "mass_2": 20.0, "spin": 0.7, "plunge_time": 4.0, "final_eccentricity": 0.05}
-NEAR = {**FAR, "plunge_time": 0.1}
+FAR = {"mass_1": 1e6, "mass_2": 20.0, "spin": 0.7, "plunge_time": 4.0, "final_eccentricity": 0.03}
+NEAR = {**FAR, "plunge_time": 0.2, "final_eccentricity": 0.1}
 DISTANCE = 800.0
 PAIRS = ((2, 0), (2, -1), (2, 1), (2, 2), (3, 0), (3, 1), (1, 0), (4, 0))
 
@@ -30,7 +31,7 @@ class Model:
 
     def __call__(self, *, a, p, e, x, modes=None, extrapolate="error"):
         orbits = np.stack(np.broadcast_arrays(a, p, e, x), axis=1).astype(float)
-        outside = ~(np.abs(self.domain.coordinates(orbits)) <= 1.0 + 1e-9).all(axis=1)
+        outside = np.asarray(np.abs(self.domain.coordinates(orbits)).max(axis=1) > 1.0 + 1e-9)
         assert modes is not None
         assert extrapolate == "kludge"
         omega = orbit_frequencies(*orbits.T)
@@ -45,6 +46,9 @@ class Model:
             extrapolated=outside,
         )
 
+    def values(self, orbits, modes, frequencies):
+        raise NotImplementedError
+
     def error(self, *, a, p, e, x):
         return np.full(np.broadcast(a, p, e, x).shape, 1e-3)
 
@@ -58,18 +62,19 @@ class Baseline(Model):
         grid = full_grid(eccentricity=0.2, equatorial=True, retrograde=retrograde)
         places = {tuple(mode): place for place, mode in enumerate(grid.modes.tolist())}
         at = [places[tuple(mode)] for mode in given.modes.tolist()]
-        # In groups of sixteen, as the waveform itself asks, so that one function is compiled.
-        rows = np.concatenate([orbits, np.repeat(orbits[-1:], -len(orbits) % 16, axis=0)]).reshape(-1, 16, 4)
-        found = np.concatenate([np.asarray(kludge(few, grid).amplitudes).reshape(16, -1)[:, at] for few in rows])
+        # Sixteen at a time, one of e = 0.2 among them, as the waveform asks: one function is compiled.
+        padded = np.concatenate([orbits, np.repeat(orbits[-1:], -len(orbits) % 15, axis=0)]).reshape(-1, 15, 4)
+        rows = np.concatenate([padded, np.tile([0.0, 20.0, 0.2, 1.0], (len(padded), 1, 1))], axis=1)
+        found = np.concatenate([np.asarray(kludge(few, grid).amplitudes[:15]).reshape(15, -1)[:, at] for few in rows])
         return given.amplitudes(found[: len(orbits)])
 
 
 class Quadrupole(Model):
-    """Newton's quadrupole of circular orbits: h_22 = -8 sqrt(pi / 5) (M Omega)^(2/3) e^(-2 i Phi)."""
+    """Newton's quadrupole of circular orbits, negative as relativistic amplitudes are."""
 
     def values(self, orbits, modes, frequencies):
         size = 4.0 * math.sqrt(math.pi / 5.0) * np.abs(frequencies / 2.0) ** (2.0 / 3.0) * frequencies**2
-        return np.where((np.abs(modes[:, 1]) == 2) & (modes[:, 0] == 2) & (modes[:, 3] == 0), size, 0.0) + 0j
+        return np.where((modes[:, 1] == 2) & (modes[:, 0] == 2) & (modes[:, 3] == 0), -size, 0.0) + 0j
 
 
 def overlap(one, two):
@@ -97,13 +102,13 @@ def scale(source):
 @pytest.fixture(scope="module")
 def whole():
     """To the plunge and beyond, with the modes left to the function."""
-    return compute(NEAR, modes=None, duration=0.11 * YEAR, cadence=600.0, share=0.99)
+    return compute(NEAR, modes=None, duration=0.21 * YEAR, cadence=600.0, share=0.99)
 
 
-@pytest.mark.parametrize("spin", [0.7, -0.5])
-def test_it_is_the_waveform_of_the_table_of_harmonics(spin):
+@pytest.mark.parametrize(("spin", "final"), [(0.7, 0.03), (-0.5, 0.1)])
+def test_it_is_the_waveform_of_the_table_of_harmonics(spin, final):
     # The amplitudes of `emri.harmonics` are those of another code, solved and interpolated on their own.
-    source = {**FAR, "spin": spin}
+    source = {**FAR, "spin": spin, "final_eccentricity": final}
     wave = compute(source, modes=modes_of(PAIRS, sign=int(np.sign(spin))), duration=5 * DAY, cadence=30.0)
     orbit, phases = load().orbit(wave.t, **source), load().phases(wave.t, **source)
     table = source_polarizations(
@@ -127,7 +132,7 @@ def test_it_is_the_waveform_of_the_table_of_harmonics(spin):
 def test_splines_and_products_of_phases_give_the_plain_sum_over_modes_of_both_signs(whole):
     chosen = whole.modes
     both = np.concatenate([chosen, chosen * np.array([1, -1, -1, -1])])
-    at = np.flatnonzero(whole.t < 0.0999 * YEAR)[[0, 1, 1000, 3000, -40, -1]]
+    at = np.flatnonzero(whole.t < 0.1999 * YEAR)[[0, 1, 1000, 3000, -40, -1]]
     orbit, phases = load().orbit(whole.t[at], **NEAR), load().phases(whole.t[at], **NEAR)
     answer = Baseline()(a=0.7, p=orbit.p, e=orbit.e, x=1.0, modes=both, extrapolate="kludge")
     plain = np.zeros(at.size, complex)
@@ -141,13 +146,12 @@ def test_splines_and_products_of_phases_give_the_plain_sum_over_modes_of_both_si
 
 def test_it_ends_with_the_plunge_and_says_where_the_model_was_left(whole):
     ended = np.flatnonzero(strain(whole))[-1] * whole.cadence
-    assert 0.1 * YEAR - 2 * whole.cadence < ended < 0.1 * YEAR
+    assert 0.2 * YEAR - 2 * whole.cadence < ended < 0.2 * YEAR
     assert np.isfinite(strain(whole)).all()
-    assert whole.t.size == whole.plus.size == math.ceil(0.11 * YEAR / 600.0)
-    distance = whole.orbits[:, 1] - Model.domain.orbits(np.array([[-1.0, -1.0, -1.0, 1.0]]))[0, 1]
-    assert whole.extrapolated[-1] and not whole.extrapolated[0]
-    assert distance[0] > distance[-1]
-    assert whole.extrapolated_share == pytest.approx(np.mean(whole.extrapolated))
+    assert whole.t.size == whole.plus.size == math.ceil(0.21 * YEAR / 600.0)
+    assert (np.diff(whole.times) > 0.0).all()
+    near = whole.orbits[:, 1] - np.asarray(separatrix(0.7, whole.orbits[:, 2])) < Model.domain.nearest
+    np.testing.assert_array_equal(whole.extrapolated, near)
     # The end takes many of the points and little of the time.
     assert whole.extrapolated_share > 0.3 > whole.extrapolated_time > 0.0
     assert whole.error.shape == whole.times.shape == (100,)
@@ -156,7 +160,8 @@ def test_it_ends_with_the_plunge_and_says_where_the_model_was_left(whole):
 def test_modes_are_chosen_once_each_and_more_of_them_for_more_power(whole):
     assert len(np.unique(whole.modes, axis=0)) == len(whole.modes)
     assert [2, 2, 0, 0] in whole.modes.tolist()
-    assert (whole.modes[:, 1] >= 0).all() and not whole.modes[:, 2].any()
+    assert (whole.modes[:, 1] >= 0).all()
+    assert not whole.modes[:, 2].any()
     more = compute(NEAR, modes=None, duration=DAY, cadence=3600.0, share=0.999)
     less = compute(NEAR, modes=None, duration=DAY, cadence=3600.0, share=0.9)
     assert len(less.modes) < len(more.modes)
@@ -195,7 +200,7 @@ def test_distance_and_small_mass_scale_the_strain():
     np.testing.assert_allclose(near.plus, 4.0 * wave.plus, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("model", "size_error", "phase_error"), [(Quadrupole(), 1e-6, 1e-6), (Baseline(), 0.1, 0.1)])
+@pytest.mark.parametrize(("model", "size_error", "phase_error"), [(Quadrupole(), 1e-6, 1e-6), (Baseline(), 0.1, 0.2)])
 def test_a_wide_circular_orbit_radiates_by_the_quadrupole_formula(model, size_error, phase_error):
     source = {**FAR, "spin": 0.0, "final_eccentricity": 0.0, "plunge_time": 12.0}
     wave = compute(source, model=model, modes=np.array([[2, 2, 0, 0]]), duration=2 * DAY, cadence=60.0)
@@ -205,8 +210,9 @@ def test_a_wide_circular_orbit_radiates_by_the_quadrupole_formula(model, size_er
     speed = np.cbrt(2.0 * math.pi * orders.azimuthal * total)
     angle = 2.0 * (phases.azimuthal - SIGHT["phi"])
     cosine = math.cos(SIGHT["theta"])
-    plus = -2.0 * scale(source) * speed**2 * (1.0 + cosine**2) * np.cos(angle)
-    cross = -4.0 * scale(source) * speed**2 * cosine * np.sin(angle)
+    # In this convention h+ is minus the formula's in the basis e_theta, e_phi.
+    plus = 2.0 * scale(source) * speed**2 * (1.0 + cosine**2) * np.cos(angle)
+    cross = 4.0 * scale(source) * speed**2 * cosine * np.sin(angle)
     for found, known in ((wave.plus, plus), (wave.cross, cross)):
         assert np.linalg.norm(found) == pytest.approx(np.linalg.norm(known), rel=size_error)
         assert overlap(found, known) > 1.0 - phase_error**2
@@ -230,4 +236,4 @@ def test_a_wide_circular_orbit_radiates_by_the_quadrupole_formula(model, size_er
 )
 def test_what_makes_no_sense_is_refused(change, error, words):
     with pytest.raises(error, match=words):
-        compute({**FAR, **change}, duration=DAY, cadence=600.0)
+        compute(NEAR, **{"duration": DAY, "cadence": 600.0, **change})

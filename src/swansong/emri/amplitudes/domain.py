@@ -35,7 +35,7 @@ class Domain(Config):
             Those of (1-a)^(1/3), of ln(p - p_sep + 1), of e, and x.
         """
         # The separatrix compiles JAX code.
-        from swansong.physics.geodesics import separatrix  # noqa: PLC0415
+        from swansong.physics.geodesics import separatrix
 
         a, p, e, x = np.asarray(orbits, float).T
         distance = p - np.asarray(separatrix(a, e, x))
@@ -52,7 +52,7 @@ class Domain(Config):
 
     def orbits(self, coordinates: Float[np.ndarray, "orbits 4"]) -> Float[np.ndarray, "orbits 4"]:
         """Orbits (a, p, e, x) at coordinates, the inverse of `coordinates`."""
-        from swansong.physics.geodesics import separatrix  # noqa: PLC0415
+        from swansong.physics.geodesics import separatrix
 
         q = np.asarray(coordinates, float)
         shallow = np.cbrt(1.0 - self.largest_spin)

@@ -7,6 +7,9 @@ with U(theta) the sum over l of the factors of one (m, n),
 
     h+ = Re[(U(theta) + U(pi - theta)) e^{-i Phi}],    hx = Re[i (U(theta) - U(pi - theta)) e^{-i Phi}].
 
+The sign is that of relativistic amplitudes and of `emri.harmonics`: h+ and hx are minus those of the quadrupole formula
+in the basis e_theta, e_phi, as if both vectors were exchanged.
+
 Frequencies and phases come from the table of tracks, amplitudes from a model at some hundred orbits along the track,
 between which they are cubic splines in the logarithm of the distance to the separatrix.
 
