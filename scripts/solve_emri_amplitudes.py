@@ -50,7 +50,7 @@ def solve_orbit(task: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.nda
             mode.solve(grids[size], nsamples=size)
             value, precision = mode.amplitude("Up"), mode.precision("Up")
             strength = abs(value) / mode.frequency**2
-            scale = max(scale, strength) if place == 0 or np.isfinite(strength) and precision < 1e-3 else scale
+            scale = max(scale, strength) if place == 0 or (np.isfinite(strength) and precision < 1e-3) else scale
             share = precision * strength / scale
             if share < WORST or size >= LARGEST_GRID:
                 break
@@ -83,7 +83,10 @@ def solve_plan(path: Path, out: Path, pool) -> None:
         file.attrs["generator"] = "pybhpt 1.0.0"
     temporary.replace(out)
     seconds = time.perf_counter() - started
-    print(f"{path.stem}: {len(orbits)} orbits, {len(modes)} modes, {seconds:.0f} s, error <= {worst.max():.1e}", flush=True)
+    print(
+        f"{path.stem}: {len(orbits)} orbits, {len(modes)} modes, {seconds:.0f} s, error <= {worst.max():.1e}",
+        flush=True,
+    )
 
 
 def main() -> None:

@@ -39,6 +39,12 @@ app.help = """Find and measure extreme-mass-ratio inspirals in a year of LISA da
 Start with `swansong emri simulate quick --out runs/year`, then `swansong emri search runs/year/data.h5 quick`.
 """
 
+app.command(
+    "swansong.cli.emri_amplitudes:app",
+    name="amplitudes",
+    help="Amplitudes of an orbit's modes, their checks and plans.",
+)
+
 DataFile: TypeAlias = Annotated[Path, Parameter(help="LISA data as HDF5: datasets A and E, or a table obs/tdi.")]
 """A file of LISA data."""
 

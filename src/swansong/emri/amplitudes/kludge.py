@@ -367,3 +367,11 @@ def kludge_modes(
         (orbits[:, 2] == 0.0)[:, None] & (modes[:, 3] != 0)
     )
     return np.where(silent, 0.0, found)
+
+
+def tail_factor(l: Int[Array, "..."], w: Float[Array, "..."]) -> Complex[Array, "..."]:
+    """w^(l+2) Gamma(l+1-2iw)/l! e^(pi w) e^(2iw ln(4w/sqrt(e))) of positive frequencies."""
+    real, imaginary = _first_tail(2.0 * w)
+    step = 1.0 - 2.0j * w[..., None] / np.arange(1, LARGEST_L + 1)
+    chain = jnp.cumprod(step, axis=-1)
+    return w ** (l + 2) * (real + 1j * imaginary) * jnp.take_along_axis(chain, (l - 1)[..., None], axis=-1)[..., 0]

@@ -17,8 +17,9 @@ KIND = "emri_amplitudes"
 """Kind of the product."""
 
 _WORST = 1e-4  # solver's error, as a share of the orbit's strongest mode, beyond which a mode is dropped
-# Roundings: of the strongest mode of the orbit, and of the value itself at infinity and at the horizon.
-_SMALLEST, _FINEST, _FINEST_HORIZON = 1e-6, 2.0**-17, 2.0**-12
+_RESOLUTION = 2.0**-17  # relative rounding of stored values
+# Coarser at the horizon, and in units of the strongest mode of the orbit: by these factors.
+_HORIZON, _STRONGEST = 32.0, 0.125
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ class AmplitudeSet:
     def select(self, places: Int[np.ndarray, "chosen"]) -> "AmplitudeSet":
         """Some of the orbits, in the order given."""
         lengths = np.diff(self.offsets)[places]
-        rows = np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in places])
+        rows = np.concatenate([np.arange(int(self.offsets[i]), int(self.offsets[i + 1])) for i in places])
         return AmplitudeSet(
             orbits=self.orbits[places],
             frequencies=self.frequencies[places],
@@ -88,22 +89,26 @@ class AmplitudeSet:
             raise InputError(f"there is no class of orbits {name!r}; choose one of {', '.join(CLASSES)}")
         return self.select(np.flatnonzero(self.classes == CLASSES.index(name)))
 
-    def write(self, path: str | Path, *, provenance: Provenance, force: bool = False) -> Path:
+    def write(
+        self, path: str | Path, *, provenance: Provenance, resolution: float = _RESOLUTION, force: bool = False
+    ) -> str:
         """Write a product.
 
-        Values are rounded where that cannot be seen: to one part in a hundred thousand of themselves (horizon: 2e-4),
-        and at infinity to one in a million of the strongest mode of the orbit.
+        Values are rounded, which makes files small: to a part of themselves (at the horizon 32 times coarser), and at
+        infinity to an eighth of that part of the strongest mode of the orbit. The rounding limits the errors that
+        can be measured with the file.
 
         Args:
             path: File.
             provenance: Who solved it, from what.
+            resolution: That part.
             force: Whether an existing file is replaced.
 
         Returns:
-            The path.
+            The sha256 of the content.
         """
         strongest = np.maximum.reduceat(np.abs(self.infinity / self.mode_frequency**2), self.offsets[:-1])[self.owner]
-        step = strongest * self.mode_frequency**2 * _SMALLEST
+        step = strongest * self.mode_frequency**2 * (_STRONGEST * resolution)
         l, m, j, n = self.modes.T
         arrays = {
             "orbits": self.orbits,
@@ -115,11 +120,11 @@ class AmplitudeSet:
             "radial": n.astype(np.int8),
         }
         for name, values, finest, least in (
-            ("infinity", self.infinity, _FINEST, step),
-            ("horizon", self.horizon, _FINEST_HORIZON, 0.0),
+            ("infinity", self.infinity, resolution, step),
+            ("horizon", self.horizon, _HORIZON * resolution, 0.0),
         ):
             least = np.maximum(least, finest * np.abs(values))
-            for part, numbers in (("real", values.real), ("imaginary", values.imag)):
+            for part, numbers in (("real", np.real(values)), ("imaginary", np.imag(values))):
                 arrays[f"{name}_{part}"] = _rounded(numbers, least)
         return write_product(path, kind=KIND, arrays=arrays, provenance=provenance, force=force)
 

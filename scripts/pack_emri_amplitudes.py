@@ -1,0 +1,38 @@
+"""Pack solved amplitudes into the sets that judge and train models.
+
+    python scripts/pack_emri_amplitudes.py --solved build/amplitudes --out data
+
+Files of the generator named *_test_* become `emri_amplitudes_test.h5`, which only checks may read, with little
+rounding; those named *_train_* become `emri_amplitudes_train.h5`.
+"""
+
+import argparse
+from pathlib import Path
+
+from swansong.core.provenance import collect
+from swansong.emri.amplitudes.truth import read_solved
+
+RESOLUTION = {"test": 2.0**-23, "train": 2.0**-17}
+SEED = {"test": 20001, "train": 1}
+
+
+def main() -> None:
+    """Pack both sets."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--solved", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", choices=tuple(RESOLUTION), nargs="*", default=tuple(RESOLUTION))
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name in given.only:
+        found = read_solved(sorted(given.solved.glob(f"*_{name}_*.h5")))
+        found.write(
+            given.out / f"emri_amplitudes_{name}.h5",
+            provenance=collect(configuration={"set": name, "generator": "pybhpt 1.0.0"}, seed=SEED[name]),
+            resolution=RESOLUTION[name],
+            force=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
