@@ -36,7 +36,7 @@ _COLUMNS: dict[str, str] = dict.fromkeys(
 )
 _SCORES = {
     "orbits": "orbits", "error_median": "median E", "error_90": "90 %", "error_largest": "largest", "recall": "recall",
-    "strongest": "top 20", "flux": "flux", "covered": "covered",
+    "strongest": "top 20", "flux": "flux",
 }  # fmt: skip
 _CHUNK = 100  # orbits of a plan
 _BASELINE = "kludge"

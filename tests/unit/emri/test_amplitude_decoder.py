@@ -185,6 +185,7 @@ class TestSettings:
         with pytest.raises(ConfigError, match="coarse"):
             ModeDecoder(SMALL, ModeGrid(2, 1, 0, 0), key=jax.random.key(0))
 
+    @pytest.mark.slow
     def test_the_published_size_is_counted_without_making_it(self, network):
         made = sum(leaf.size for leaf in jax.tree.leaves(network))
         assert count_parameters(SMALL) == made
@@ -275,6 +276,7 @@ class TestNetwork:
             np.testing.assert_allclose(batch[3], one[3], atol=1e-5)
             assert np.abs(batch[3] - batch[0]).max() > 1e-4
 
+    @pytest.mark.slow
     def test_every_weight_has_a_finite_slope(self, shaken, gradient):
         value, slope = gradient(shaken)
         found = jax.tree.leaves(slope)

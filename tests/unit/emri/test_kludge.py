@@ -237,6 +237,7 @@ def brute_force(orbit, modes):
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_brute_force_along_the_orbit(answers):
     slow, fast = brute_force(BRUTE, BRUTE_MODES), answers.of(BRUTE, BRUTE_MODES)
     np.testing.assert_allclose(fast, slow, rtol=2e-5, atol=1e-7 * np.abs(fast).max())

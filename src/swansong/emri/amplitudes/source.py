@@ -26,7 +26,7 @@ from swansong.physics.spin_weighted import spin_weighted_table
 
 _SPHERICAL_L = LARGEST_L + 5  # spheroidal harmonics of the fastest modes reach this far
 _POLAR = 14  # nodes of a quarter of a polar period
-_TERMS = 7  # of the expansion in a z / r, which is below 0.3 over the domain
+_TERMS = 10  # of the expansion in a z / r, which is below 0.3 over the domain
 
 
 class SourceModes(NamedTuple):

@@ -68,7 +68,8 @@ class AmplitudeSet:
     def select(self, places: Int[np.ndarray, "chosen"]) -> "AmplitudeSet":
         """Some of the orbits, in the order given."""
         lengths = np.diff(self.offsets)[places]
-        rows = np.concatenate([np.arange(int(self.offsets[i]), int(self.offsets[i + 1])) for i in places])
+        ranges = [np.arange(int(self.offsets[i]), int(self.offsets[i + 1])) for i in places]
+        rows = np.concatenate([np.zeros(0, int), *ranges])
         return AmplitudeSet(
             orbits=self.orbits[places],
             frequencies=self.frequencies[places],
@@ -107,7 +108,9 @@ class AmplitudeSet:
         Returns:
             The sha256 of the content.
         """
-        strongest = np.maximum.reduceat(np.abs(self.infinity / self.mode_frequency**2), self.offsets[:-1])[self.owner]
+        strongest = np.zeros(len(self))
+        np.maximum.at(strongest, self.owner, np.abs(self.infinity / self.mode_frequency**2))
+        strongest = strongest[self.owner]
         step = strongest * self.mode_frequency**2 * (_STRONGEST * resolution)
         l, m, j, n = self.modes.T
         arrays = {
@@ -157,8 +160,8 @@ def read_set(path: str | Path) -> AmplitudeSet:
         modes=np.column_stack(
             [harmonic // (LARGEST_L + 1), harmonic % (LARGEST_L + 1), arrays["polar"], arrays["radial"]]
         ).astype(np.int64),
-        infinity=arrays["infinity_real"] + 1j * arrays["infinity_imaginary"],
-        horizon=arrays["horizon_real"] + 1j * arrays["horizon_imaginary"],
+        infinity=arrays["infinity_real"].astype(float) + 1j * arrays["infinity_imaginary"].astype(float),
+        horizon=arrays["horizon_real"].astype(float) + 1j * arrays["horizon_imaginary"].astype(float),
     )
 
 
@@ -196,7 +199,7 @@ def read_solved(paths: Sequence[str | Path]) -> AmplitudeSet:
             for column in values:
                 column[rows] = found.amplitudes(column[rows])
         good = np.isfinite(values[0]) & (one["error"] < _WORST)
-        counts = np.add.reduceat(good.astype(int), one["offsets"][:-1])
+        counts = np.diff(np.concatenate([[0], np.cumsum(good)])[one["offsets"]])
         parts.append(
             [one["orbits"], one["frequencies"], one["left"], counts, modes[good], *(column[good] for column in values)]
         )
