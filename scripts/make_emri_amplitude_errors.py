@@ -14,7 +14,7 @@ import numpy as np
 
 from swansong.emri.amplitudes.domain import Domain
 from swansong.emri.amplitudes.models import LowRank, quadratic
-from swansong.emri.amplitudes.modes import CLASSES, polar_index
+from swansong.emri.amplitudes.modes import CLASSES
 from swansong.emri.amplitudes.products import mode_error
 from swansong.emri.amplitudes.truth import read_solved
 
@@ -37,15 +37,11 @@ def main() -> None:
     truth = truth.select(np.sort(np.concatenate(chosen)))
     errors = np.empty(len(truth))
     for row, orbit in enumerate(truth.orbits):
-        part = slice(truth.offsets[row], truth.offsets[row + 1])
         # Enough of the strongest: they decide E. The order of a solved set is that of their power.
-        part = slice(part.start, min(part.stop, part.start + 256))
-        retrograde = bool(orbit[3] < 0.0)
-        modes = polar_index(truth.modes[part], retrograde=retrograde)
-        sign = np.where((modes[:, 1] % 2 == 1) & retrograde, -1.0, 1.0)
+        modes, true = (one[:256] for one in truth.solved(row))
         a, p, e, x = map(float, orbit)
         found = model(a=a, p=p, e=e, x=x, modes=modes)
-        errors[row] = mode_error(found.values[0], sign * truth.infinity[part], frequencies=found.frequencies[0])
+        errors[row] = mode_error(found.values[0], true, frequencies=found.frequencies[0])
     features = quadratic(Domain().coordinates(truth.orbits))
     logarithm = np.log10(np.maximum(errors, 1e-13))
     fitted = np.linalg.lstsq(features, logarithm, rcond=None)[0]

@@ -8,7 +8,7 @@ import numpy as np
 
 from swansong.core.errors import InputError
 from swansong.emri.amplitudes.answers import AmplitudeModel
-from swansong.emri.amplitudes.modes import CLASSES, polar_index
+from swansong.emri.amplitudes.modes import CLASSES
 from swansong.emri.amplitudes.products import dominant, mode_error
 from swansong.emri.amplitudes.truth import AmplitudeSet
 
@@ -77,15 +77,12 @@ def check_model(
         raise InputError("the check needs at least one solved orbit, got none; give a set of amplitudes")
     rows, seconds = [], []
     for row, orbit in enumerate(truth.orbits):
-        part = slice(truth.offsets[row], truth.offsets[row + 1])
-        retrograde = bool(orbit[3] < 0.0)
-        modes = polar_index(truth.modes[part], retrograde=retrograde)
-        sign = np.where((modes[:, 1] % 2 == 1) & retrograde, -1.0, 1.0)
+        modes, true = truth.solved(row)
         a, p, e, x = map(float, orbit)
         started = time.perf_counter()
         found = model(a=a, p=p, e=e, x=x, modes=modes)
         seconds.append(time.perf_counter() - started)
-        true, value, frequency = sign * truth.infinity[part], found.values[0], found.frequencies[0]
+        value, frequency = found.values[0], found.frequencies[0]
         power, guess = np.abs(true) ** 2 / frequency**2, np.abs(value) ** 2 / frequency**2
         wanted, named = dominant(power), dominant(guess)
         top = np.argsort(-power)[:_STRONGEST]

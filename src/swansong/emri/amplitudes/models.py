@@ -20,9 +20,9 @@ from jaxtyping import Bool, Complex, Float, Int
 from swansong.core.errors import DomainError, InputError
 from swansong.emri.amplitudes.answers import AmplitudeModel, Amplitudes, Extrapolate
 from swansong.emri.amplitudes.domain import Domain
-from swansong.emri.amplitudes.kludge import full_grid, kludge, kludge_modes
+from swansong.emri.amplitudes.kludge import kludge_modes
 from swansong.emri.amplitudes.modes import CanonicalModes, canonical, check_modes, polar_index
-from swansong.emri.amplitudes.plan import strongest
+from swansong.emri.amplitudes.plan import strongest_modes
 from swansong.emri.amplitudes.radial import RadialTable, load_table
 from swansong.emri.amplitudes.source import SourceModes, mixing_table, source_modes
 from swansong.physics.geodesics import OrbitFrequencies, check_generic_orbit, nearest_resonance, orbit_frequencies
@@ -149,14 +149,7 @@ def dominant_modes(orbit: Float[np.ndarray, "4"], *, share: float = 1.0 - _DOMIN
     Returns:
         Modes, strongest first.
     """
-    _, _, e, x = orbit
-    reach = 0.0 if e == 0.0 else float(np.ceil(e * 10.0) / 10.0)
-    grid = full_grid(eccentricity=reach, equatorial=bool(abs(x) == 1.0), retrograde=bool(x < 0.0))
-    found = jax.device_get(kludge(orbit[None], grid))
-    square = np.where(found.frequency[0] == 0.0, np.inf, found.frequency[0]) ** 2
-    power = np.where(grid.canonical, np.abs(found.amplitudes[0]) ** 2 / square[..., None], 0.0).reshape(-1)
-    places = strongest(power, share=1.0 - share, most=_MOST)
-    return polar_index(grid.modes[places], retrograde=bool(x < 0.0))
+    return strongest_modes(orbit, share=1.0 - share, most=_MOST)[0]
 
 
 class Kludge(_Model):

@@ -58,6 +58,31 @@ def strongest(power: Float[np.ndarray, "modes"], *, share: float, most: int) -> 
     return order[: min(enough, most)]
 
 
+def strongest_modes(
+    orbit: Float[np.ndarray, "4"], *, share: float, most: int
+) -> tuple[Int[np.ndarray, "modes 4"], float]:
+    """The modes of an orbit that carry its power, by the analytic baseline.
+
+    Args:
+        orbit: (a, p, e, x).
+        share: Share of the power that may be left out.
+        most: Most modes.
+
+    Returns:
+        (l, m, k, n), strongest first, and the share that is left out.
+    """
+    _, _, e, x = orbit
+    # Few sizes of grid, so that little is compiled.
+    reach = 0.0 if e == 0.0 else float(np.ceil(e * 10.0) / 10.0)
+    grid = full_grid(eccentricity=reach, equatorial=bool(abs(x) == 1.0), retrograde=bool(x < 0.0))
+    found = jax.device_get(kludge(orbit[None], grid))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.where(grid.canonical, np.abs(found.amplitudes[0]) ** 2 / found.frequency[0, ..., None] ** 2, 0.0)
+    power = np.nan_to_num(power.reshape(-1))
+    places = strongest(power, share=share, most=most)
+    return polar_index(grid.modes[places], retrograde=bool(x < 0.0)), float(1.0 - power[places].sum() / power.sum())
+
+
 def plan_orbits(orbits: Float[np.ndarray, "orbits 4"], *, share: float, most: int) -> Plan:
     """Choose the modes of orbits by the power the analytic baseline gives them.
 
@@ -69,20 +94,9 @@ def plan_orbits(orbits: Float[np.ndarray, "orbits 4"], *, share: float, most: in
     Returns:
         The plan.
     """
-    chosen, left = [], []
-    for orbit in np.asarray(orbits, float):
-        _, _, e, x = orbit
-        # Few sizes of grid, so that little is compiled.
-        reach = 0.0 if e == 0.0 else float(np.ceil(e * 10.0) / 10.0)
-        grid = full_grid(eccentricity=reach, equatorial=abs(x) == 1.0, retrograde=bool(x < 0.0))
-        found = jax.device_get(kludge(orbit[None], grid))
-        amplitudes = found.amplitudes[0]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            power = np.where(grid.canonical, np.abs(amplitudes) ** 2 / found.frequency[0, ..., None] ** 2, 0.0)
-        power = np.nan_to_num(power.reshape(-1))
-        places = strongest(power, share=share, most=most)
-        chosen.append(polar_index(grid.modes[places], retrograde=bool(x < 0.0)))
-        left.append(1.0 - power[places].sum() / power.sum())
+    chosen, left = zip(
+        *(strongest_modes(orbit, share=share, most=most) for orbit in np.asarray(orbits, float)), strict=True
+    )
     return Plan(
         orbits=np.asarray(orbits, float),
         offsets=np.concatenate([[0], np.cumsum([len(modes) for modes in chosen])]),

@@ -19,6 +19,7 @@ import numpy as np
 from swansong.core.files import read_product
 from swansong.core.types import Array, Complex, Float, Int
 from swansong.emri.amplitudes.modes import SMALLEST_L
+from swansong.physics.kerr import separatrix
 
 KIND = "emri_radial_functions"
 """Kind of the product."""
@@ -27,7 +28,6 @@ LARGEST_SPIN, LARGEST_E, NEAREST, FARTHEST = 0.99, 0.5, 0.5, 100.0
 """Domain of the table; the last is a radius [M]."""
 
 _POINTS = 8  # neighbours in frequency
-_NEWTON = 60
 
 
 def family(l: Int[Array, "..."], m: Int[Array, "..."]) -> Int[Array, "..."]:
@@ -37,15 +37,7 @@ def family(l: Int[Array, "..."], m: Int[Array, "..."]) -> Int[Array, "..."]:
 
 def lowest_radius(a: Float[Array, ""]) -> Float[Array, ""]:
     """Radius below every periapsis of the domain [M]."""
-
-    def step(_: int, v: Array) -> Array:
-        linear = 8.0 * a * np.sqrt(1.0 + LARGEST_E)
-        square = 6.0 + 2.0 * LARGEST_E
-        value = v**4 - square * v**2 + linear * v - (1.0 + LARGEST_E) * (3.0 - LARGEST_E) * a * a
-        return v - value / (4.0 * v**3 - 2.0 * square * v + linear)
-
-    v = jax.lax.fori_loop(0, _NEWTON, step, jnp.full_like(a, np.sqrt(6.0 + 2.0 * LARGEST_E)))
-    return 0.97 * (v * v + NEAREST) / (1.0 + LARGEST_E)
+    return 0.97 * (separatrix(a, LARGEST_E) + NEAREST) / (1.0 + LARGEST_E)
 
 
 def highest_frequency(l: Int[Array, "..."], m: Int[Array, "..."], a: Float[Array, ""]) -> Float[Array, "..."]:

@@ -11,7 +11,7 @@ from jaxtyping import Complex, Float, Int
 from swansong.core.errors import FileError, InputError
 from swansong.core.files import read_product, write_product
 from swansong.core.provenance import Provenance
-from swansong.emri.amplitudes.modes import CLASSES, LARGEST_L, canonical, orbit_class
+from swansong.emri.amplitudes.modes import CLASSES, LARGEST_L, canonical, orbit_class, polar_index
 
 KIND = "emri_amplitudes"
 """Kind of the product."""
@@ -64,6 +64,12 @@ class AmplitudeSet:
         sign = np.where(self.orbits[self.owner, 3] < 0.0, -1.0, 1.0)
         _, m, j, n = self.modes.T
         return m * azimuthal + (j - sign * m) * polar + n * radial
+
+    def solved(self, row: int) -> tuple[Int[np.ndarray, "modes 4"], Complex[np.ndarray, " modes"]]:
+        """Modes (l, m, k, n) of one orbit and their amplitudes at infinity, in the convention of a model's answer."""
+        part, retrograde = slice(int(self.offsets[row]), int(self.offsets[row + 1])), bool(self.orbits[row, 3] < 0.0)
+        modes = polar_index(self.modes[part], retrograde=retrograde)
+        return modes, np.where((modes[:, 1] % 2 == 1) & retrograde, -1.0, 1.0) * self.infinity[part]
 
     def select(self, places: Int[np.ndarray, "chosen"]) -> "AmplitudeSet":
         """Some of the orbits, in the order given."""
