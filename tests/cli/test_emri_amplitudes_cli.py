@@ -1,7 +1,11 @@
 """The verbs of emri amplitudes: what they print, what they write, that it is right, and what they refuse."""
 
+import io
+import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -11,7 +15,7 @@ from test_cli_ringdown import strict
 
 from swansong.cli.main import main
 from swansong.core.errors import DomainError, InputError
-from swansong.core.files import read_product
+from swansong.core.files import read_product, write_product
 from swansong.core.provenance import collect
 from swansong.emri.amplitudes import models
 from swansong.emri.amplitudes.answers import Amplitudes
@@ -72,15 +76,23 @@ def test_evaluate_gives_the_published_power_of_each_mode(evaluated):
 def test_evaluate_writes_what_it_prints_and_draws_it(evaluated):
     folder, _ = evaluated
     assert {path.name for path in folder.iterdir()} == {
-        "amplitudes.h5", "amplitudes.json", "modes.png", "spectrum.png"
+        "amplitudes.h5", "amplitudes.json", "modes.png", "spectrum.png", "report.html"
     }  # fmt: skip
     facts = strict((folder / "amplitudes.json").read_text())
     product = read_product(folder / "amplitudes.h5", kind="emri_orbit_amplitudes")
     np.testing.assert_array_equal(product.arrays["modes"], facts["modes"])
     np.testing.assert_array_equal(product.arrays["amplitudes"], np.array(facts["amplitudes"]) @ [1.0, 1.0j])
     np.testing.assert_array_equal(product.arrays["orbit"], [0.0, 10.0, 0.0, 1.0])
-    assert "seconds" not in product.metadata["result"]
+    assert not {"seconds", "modes", "power"} & set(product.metadata["result"])
     assert product.metadata["result"]["flux"] == facts["flux"]
+    # A line is a pair of mirror images.
+    lines = {tuple(mode): value for mode, value in zip(product.arrays["spectrum/modes"].tolist(),
+             product.arrays["spectrum/power"], strict=True)}  # fmt: skip
+    assert lines[2, 2, 0, 0] == pytest.approx(2.0 * facts["power"][facts["modes"].index([2, 2, 0, 0])], rel=1e-12)
+    assert (np.diff(product.arrays["spectrum/frequency"]) >= 0.0).all()
+    page = (folder / "report.html").read_text()
+    assert "a = 0, p = 10, e = 0, x = 1" in page
+    assert page.count("data:image/png") == 2
 
 
 class Outside:
@@ -143,16 +155,16 @@ def expected(wrong):
     return 1.0 - abs(np.vdot(guess, TRUE)) / np.linalg.norm(guess) / np.linalg.norm(TRUE)
 
 
+def load_stub(name):
+    known = {"lowrank": Stub(0.01), "kludge": Stub(0.9)}
+    if name not in known:
+        raise InputError(f"there is no model of amplitudes {name!r}; choose one of {', '.join(known)}")
+    return known[name]
+
+
 @pytest.fixture
 def stubs(monkeypatch):
-    known = {"lowrank": Stub(0.01), "kludge": Stub(0.9)}
-
-    def load(name):
-        if name not in known:
-            raise InputError(f"there is no model of amplitudes {name!r}; choose one of {', '.join(known)}")
-        return known[name]
-
-    monkeypatch.setattr(models, "load", load)
+    monkeypatch.setattr(models, "load", load_stub)
 
 
 @pytest.fixture(scope="module")
@@ -171,11 +183,18 @@ def solved(tmp_path_factory):
     return path
 
 
-@pytest.mark.usefixtures("stubs")
-def test_check_scores_each_class_and_draws_the_baseline_beside(amplitudes, solved, tmp_path):
-    code, out, err = amplitudes("check", solved, "--json", "--out", "result")
-    assert (code, err) == (0, "")
-    facts = strict(out)
+@pytest.fixture(scope="module")
+def judged(solved, tmp_path_factory):
+    """A check of the stub with files; the folder and what was printed."""
+    folder, printed = tmp_path_factory.mktemp("check") / "out", io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr(models, "load", load_stub)
+        assert main(["emri", "amplitudes", "check", str(solved), "--json", "--out", str(folder)]) == 0
+    return folder, strict(printed.getvalue())
+
+
+def test_check_scores_each_class_and_draws_the_baseline_beside(judged):
+    folder, facts = judged
     assert (facts["system"], facts["estimator"], facts["seed"]) == ("emri.amplitudes", "lowrank", None)
     assert (facts["orbits"], set(facts["classes"])) == (3, {"SC", "KEC"})
     score = facts["classes"]["KEC"]
@@ -186,17 +205,31 @@ def test_check_scores_each_class_and_draws_the_baseline_beside(amplitudes, solve
     assert score["error_largest"] == pytest.approx(expected(0.01), rel=1e-3)
     assert facts["overall"]["orbits"] == 3
     assert facts["seconds_per_event"] >= 0.0
-    assert set(facts["files"]) == {"check", "json", "errors"}
-    arrays = read_product(tmp_path / "result/check.h5", kind="emri_amplitudes_check").arrays
+    assert set(facts["files"]) == {"check", "json", "errors", "map", "strongest", "report"}
+    arrays = read_product(folder / "check.h5", kind="emri_amplitudes_check").arrays
     # Errors of single orbits agree with the scores, for retrograde orbits too.
     np.testing.assert_allclose(arrays["lowrank/KEC"], expected(0.01), rtol=1e-3)
     np.testing.assert_allclose(arrays["kludge/KEC"], expected(0.9), rtol=1e-3)
     assert arrays["kludge/SC"].shape == (1,)
-    assert (tmp_path / "result/errors.png").stat().st_size > 0
+    np.testing.assert_array_equal(arrays["orbits/KEC"], [[0.5, 9.0, 0.0, 1.0], [0.5, 9.0, 0.0, -1.0]])
+    # All three orbits are equally wrong; the strongest modes come first, in the convention of the orbit.
+    sign = np.where(arrays["worst/orbit"][3] < 0.0, -1.0, 1.0) ** MODES[:, 1]
+    np.testing.assert_array_equal(arrays["worst/modes"], MODES)
+    np.testing.assert_allclose(arrays["worst/solved"], sign * TRUE, rtol=1e-6)
+    np.testing.assert_allclose(np.abs(arrays["worst/kludge"] / arrays["worst/solved"]), [1.0, 1.0, 1.9], rtol=1e-5)
+    for name in ("errors", "map", "strongest"):
+        assert (folder / f"{name}.png").stat().st_size > 0
 
 
-@pytest.mark.usefixtures("stubs")
-def test_check_of_some_orbits_is_told_in_a_table(amplitudes, solved, tmp_path):
+class Silent(Stub):
+    """A model that answers nothing but zeros."""
+
+    def __call__(self, **given):
+        found = super().__call__(**given)
+        return replace(found, values=0.0 * found.values)
+
+
+def test_check_of_some_orbits_is_told_in_a_table(amplitudes, solved, stubs, tmp_path, monkeypatch):
     code, out, err = amplitudes("check", solved, "--model", "kludge", "--orbits", 2)
     assert (code, err) == (0, "")
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.split()[:1] in (["SC"], ["KEC"])}
@@ -204,9 +237,46 @@ def test_check_of_some_orbits_is_told_in_a_table(amplitudes, solved, tmp_path):
     assert {name: row[0] for name, row in rows.items()} == {"SC": "1", "KEC": "1"}
     assert float(rows["KEC"][1]) == pytest.approx(expected(0.9), rel=0.05)
     assert not (tmp_path / "runs").exists()
-    code, out, err = amplitudes("check", solved, "--model", "kludge", "--out", "kludge", "--quiet")
-    assert (code, out, err) == (0, "", "")
-    assert "lowrank/SC" not in read_product(tmp_path / "kludge/check.h5").arrays
+    # The baseline is not judged beside itself, and silence counts as wholly wrong.
+    monkeypatch.setattr(models, "load", lambda _: Silent(0.0))
+    assert amplitudes("check", solved, "--model", "kludge", "--out", "kludge", "--quiet") == (0, "", "")
+    arrays = read_product(tmp_path / "kludge/check.h5").arrays
+    assert "lowrank/SC" not in arrays
+    np.testing.assert_array_equal(arrays["kludge/KEC"], [1.0, 1.0])
+
+
+def test_report_makes_the_pages_of_both_verbs_again(swansong, judged, evaluated, tmp_path):
+    for name, figures, said in (
+        ("check", {"errors", "map", "strongest"}, "check of the amplitudes of lowrank"),
+        ("orbit", {"modes", "spectrum"}, "Strongest of"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        product = {"check": judged[0] / "check.h5", "orbit": evaluated[0] / "amplitudes.h5"}[name]
+        shutil.copy(product, folder)
+        code, out, _ = swansong("report", folder, "--json")
+        assert (code, set(strict(out)["files"])) == (0, {*figures, "report"})
+        assert said in (folder / "report.html").read_text()
+        assert {path.stem for path in folder.glob("*.png")} == figures
+    page = (tmp_path / "check/report.html").read_text()
+    # Classes stand in their order, not in that of the alphabet.
+    assert page.index("<td>SC</td>") < page.index("<td>KEC</td>") < page.index("<td>all</td>")
+
+
+def test_show_says_what_each_product_is(swansong, judged, solved, evaluated, tmp_path):
+    table = tmp_path / "radial.h5"
+    write_product(table, kind="emri_radial_functions", arrays={"scales": np.ones(3)}, provenance=collect())
+    for path, said in (
+        (evaluated[0] / "amplitudes.h5", ("emri orbit amplitudes", "one orbit")),
+        (judged[0] / "check.h5", ("emri amplitudes check", "a model")),
+        (solved, ("solved orbits", "3 orbits with 9 modes: SC 1, KEC 2")),
+        (table, ("radial functions", "Teukolsky")),
+    ):
+        code, out, err = swansong("show", path)
+        assert (code, err) == (0, "")
+        assert [text for text in said if text not in out] == []
+    facts = strict(swansong("show", solved, "--json").out)
+    assert (facts["kind"], facts["holds"]) == ("emri_amplitudes", "3 orbits with 9 modes: SC 1, KEC 2")
 
 
 def test_generate_writes_plans_that_the_solver_reads_and_goes_on(amplitudes, tmp_path):

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from swansong.signals.strain import Strain
 
 _LONGEST = 110  # characters of one fact on the screen
+_SET_KIND = "emri_amplitudes"
+_ABOUT = {
+    "emri_orbit_amplitudes": "amplitudes of the strongest modes of one orbit; `swansong report` draws its folder",
+    "emri_amplitudes_check": "a model of amplitudes against solved orbits; `swansong report` draws its folder",
+    _SET_KIND: "amplitudes of solved orbits; `swansong emri amplitudes check` judges a model on them",
+    "emri_radial_functions": "radial functions of the Teukolsky equation, tabulated for models of amplitudes",
+}
+"""What products are whose kind does not say it."""
 
 
 def report(run: Path, /, *, show_options: ShowOptions = ShowOptions()) -> None:
@@ -69,7 +77,8 @@ def show(file: Path, /, *, show_options: ShowOptions = ShowOptions()) -> None:
     else:
         from swansong.core.files import describe_product
 
-        shown = ShownProduct(describe_product(file))
+        info = describe_product(file)
+        shown = ShownProduct(info, _set_size(file) if info.kind == _SET_KIND else "")
     present(shown, show_options)
 
 
@@ -138,13 +147,14 @@ class Citations:
 
 @dataclass(frozen=True)
 class ShownProduct:
-    """A product of swansong."""
+    """A product of swansong, and for some kinds what it holds, in words."""
 
     info: "ProductInfo"
+    holds: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Kind, arrays, metadata and provenance."""
-        return {"type": "product", **self.info.to_dict()}
+        return {"type": "product", **self.info.to_dict(), **({"holds": self.holds} if self.holds else {})}
 
     def show(self, screen: Screen) -> None:
         """Tabulate the arrays, then metadata and provenance."""
@@ -152,6 +162,8 @@ class ShownProduct:
         screen.line(f"{info.path}: {info.kind.replace('_', ' ')}, {_size(info.size)}", style="bold")
         rows = [(a.name, a.dtype, " x ".join(map(str, a.shape)) or "one number") for a in info.arrays]
         screen.table({"array": "left", "type": "left", "shape": "right"}, rows)
+        for text in filter(None, (_ABOUT.get(info.kind), self.holds)):
+            screen.line(text)
         facts = _dotted({name: value for name, value in info.metadata.items() if name != "parameters"})
         names = [record["name"] for record in info.metadata.get("parameters", ())]
         screen.facts({**({"parameters": ", ".join(names)} if names else {}), **facts})
@@ -277,6 +289,17 @@ def _configuration(path: Path) -> ShownConfiguration:
         except ConfigError as error:
             failure = failure or error
     raise failure or ConfigError(f"`{path}` is no configuration of swansong; `swansong ringdown init` writes one")
+
+
+def _set_size(path: Path) -> str:
+    """Orbits of a set of solved amplitudes, by class."""
+    from swansong.emri.amplitudes.modes import CLASSES
+    from swansong.emri.amplitudes.truth import read_set
+
+    truth = read_set(path)
+    counts = [(name, int((truth.classes == index).sum())) for index, name in enumerate(CLASSES)]
+    classes = ", ".join(f"{name} {count:,}" for name, count in counts if count)
+    return f"{len(truth):,} orbits with {len(truth.modes):,} modes: {classes}"
 
 
 def _is_lisa(path: Path) -> bool:

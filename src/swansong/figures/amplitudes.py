@@ -1,9 +1,7 @@
-"""Amplitudes of an orbit's modes: their map, the lines of the radiation, and how well models know them."""
-
-from collections.abc import Mapping, Sequence
+"""Amplitudes of an orbit's modes: their map, the lines of the radiation, and how they change with inclination."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Complex, Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -14,9 +12,9 @@ from swansong.core.errors import InputError
 from swansong.figures.style import PALETTE, styled
 
 _WEAKEST = 1e-8  # share of the strongest mode below which nothing is drawn
-_SMALLEST = 1e-16  # errors below this are rounding, and drawn there
-_FEWEST = 3  # errors from which their density can be seen
 _MOST_BARS = 30
+_FAINTEST = 1e-5  # share of the largest amplitude of a scan below which a mode has no phase
+_DASHES = ("-", "--", ":")
 _COLOURED = len(PALETTE) - 1  # the last colour is that of all other orders
 
 
@@ -145,60 +143,53 @@ def power_spectrum_figure(
 
 
 @styled
-def mode_error_figure(
-    errors: Mapping[str, ArrayLike],
+def inclination_scan_figure(
+    x: Float[np.ndarray, " orbits"],
+    modes: Int[np.ndarray, "modes 4"],
+    amplitudes: Complex[np.ndarray, "orbits modes"],
     *,
-    baseline: Mapping[str, ArrayLike] | None = None,
-    names: Sequence[str] = ("model", "baseline"),
     title: str = "",
 ) -> Figure:
-    """Draw how the mode-distribution error is spread over the orbits of each class.
+    """Draw amplitudes of modes against the inclination, from retrograde to prograde orbits.
 
     Args:
-        errors: E of the orbits of each class.
-        baseline: The same of another model, drawn beside it.
-        names: What the two models are called.
-        title: Title; by default the number of orbits.
+        x: cos(inclination) of the orbits, rising, shape (orbits,).
+        modes: (l, m, j, n), in the index that counts turns in the orbital plane, shape (modes, 4).
+        amplitudes: Z of each in that index, those of retrograde orbits times (-1)^m, shape (orbits, modes).
+        title: Title.
 
     Returns:
-        A figure of one panel of log10 E, with a violin and a line at the median for each class; the single orbits
-        where there are less than three.
+        A figure of two panels, moduli above phases, with a line at polar orbits. Phases are followed from orbit to
+        orbit; where a mode has no amplitude to speak of it has none, and where it passes through zero it turns by pi.
 
     Raises:
-        InputError: There are no orbits, or an error is not finite.
+        InputError: Shapes do not fit, x does not rise, or an amplitude is not finite.
     """
-    sets = [{name: np.asarray(values, dtype=float) for name, values in errors.items()}]
-    if baseline is not None:
-        sets.append({name: np.asarray(values, dtype=float) for name, values in baseline.items()})
-    if not sets[0] or not all(values.size and np.isfinite(values).all() for one in sets for values in one.values()):
-        raise InputError("`mode_error_figure(errors)` lacks an orbit or has an error that is not finite; give some")
-    if len(sets) == 2 and set(sets[0]) != set(sets[1]):
+    place, rows, values = np.asarray(x, dtype=float), np.asarray(modes), np.asarray(amplitudes, dtype=complex)
+    if rows.ndim != 2 or rows.shape[1:] != (4,) or place.ndim != 1 or values.shape != (place.size, len(rows)):
         raise InputError(
-            f"`mode_error_figure(baseline)` has the classes {', '.join(sets[1])}, not {', '.join(sets[0])}; give both "
-            "for the same"
+            f"`inclination_scan_figure` has x of shape {place.shape}, modes of {rows.shape} and amplitudes of "
+            f"{values.shape}; give rows (l, m, j, n) and one amplitude for each orbit and mode"
         )
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-    axes = figure.subplots()
-    width = 0.8 / len(sets)
-    for count, one in enumerate(sets):
-        colour = PALETTE[count]
-        for place, name in enumerate(sets[0]):
-            found = np.log10(np.maximum(one[name], _SMALLEST))
-            centre = place + (count - 0.5 * (len(sets) - 1)) * width
-            # The density of equal numbers is not defined.
-            if found.size >= _FEWEST and np.ptp(found) > 0.0:
-                drawn = axes.violinplot([found], positions=[centre], widths=[0.9 * width], showextrema=False)
-                for body in drawn["bodies"]:  # pyright: ignore[reportGeneralTypeIssues]
-                    body.set(facecolor=colour, edgecolor=colour, alpha=0.35)
-            else:
-                axes.plot(np.full(found.size, centre), found, ".", color=colour)
-            ends = centre - 0.3 * width, centre + 0.3 * width
-            axes.plot(ends, [np.median(found)] * 2, color=colour, linewidth=2.0)
-    labels = names[: len(sets)]
-    handles = [Line2D([], [], color=colour, label=text) for text, colour in zip(labels, PALETTE, strict=False)]
-    figure.legend(handles=handles, loc="outside right upper")
-    axes.set_xticks(range(len(sets[0])), list(sets[0]))
-    axes.set(xlabel="Class of orbits", ylabel="log10 of the error E")
-    axes.grid(axis="y", color="0.88", linewidth=0.6)
-    axes.set_title(title or f"{sum(values.size for values in sets[0].values())} orbits, lines at the median")
+    if not values.size or not (np.diff(place) > 0.0).all() or not np.isfinite(values).all():
+        raise InputError(
+            "`inclination_scan_figure` has no amplitude, one that is not finite, or x that does not rise; sort the "
+            "orbits and leave others out"
+        )
+    figure = Figure(figsize=(6.4, 6.0), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    size = np.abs(values)
+    floor = _FAINTEST * size.max()
+    for count, mode in enumerate(rows.tolist()):
+        style = {"color": PALETTE[count % len(PALETTE)], "linestyle": _DASHES[count // len(PALETTE) % len(_DASHES)]}
+        seen = size[:, count] > floor
+        upper.plot(place, np.where(seen, size[:, count], np.nan), label=f"({', '.join(map(str, mode))})", **style)
+        phase = np.full(place.size, np.nan)
+        phase[seen] = np.unwrap(np.angle(values[seen, count]))
+        lower.plot(place, phase, **style)
+    for axes in (upper, lower):
+        axes.axvline(0.0, color="0.75", linewidth=0.8, zorder=0)
+    upper.set(yscale="log", ylabel="|Z|", title=title)
+    lower.set(xlabel="x = cos(inclination)", ylabel="Phase of Z [rad]", xlim=(place[0], place[-1]))
+    figure.legend(loc="outside right upper", title="(l, m, j, n)")
     return figure

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from swansong.core.errors import DomainError
+from swansong.core.padding import in_padded_batches
 from swansong.core.types import Array, ArrayLike, Float
 from swansong.physics import kerr
 from swansong.physics.elliptic import complete, jacobi_amplitude
@@ -393,7 +394,7 @@ def check_generic_orbit(a: ArrayLike | float, p: ArrayLike | float, e: ArrayLike
         if bad.any():
             at = int(np.argmax(bad))
             raise DomainError(sentence.format(a_[at], p_[at], e_[at], x_[at]))
-    edge = np.asarray(separatrix(a_, e_, x_))
+    edge = in_padded_batches(separatrix, a_, e_, x_)
     if not (p_ > edge).all():
         at = int(np.argmax(~(p_ > edge)))
         raise DomainError(

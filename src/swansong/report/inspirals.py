@@ -1,4 +1,4 @@
-"""Reports of runs on inspirals: tracks, searches and campaigns, made from their products."""
+"""Reports of runs on inspirals: tracks, searches, campaigns and amplitudes, made from their products."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 from swansong.core.errors import FileError
 from swansong.core.files import Product, read_product
 from swansong.figures import campaign_figure, observation_figure, search_map_figure, track_figure
+from swansong.report.amplitudes import check_report, orbit_report
 from swansong.report.runs import NamedFigure, RunReport
 from swansong.report.tables import Table, facts_table
 
@@ -29,7 +30,7 @@ def read_inspiral(path: Path) -> RunReport:
     """Read a product of `swansong emri` and prepare its report.
 
     Args:
-        path: What `tracks`, `search`, `campaign` or `check` wrote.
+        path: What `tracks`, `search`, `campaign` or `check` wrote, or `amplitudes evaluate` or `amplitudes check`.
 
     Returns:
         The report, not yet written.
@@ -165,4 +166,6 @@ _READERS: dict[str, Callable[[Product], RunReport]] = {
     "emri_search": _search,
     "emri_campaign": _campaign,
     "emri_check": _check,
+    "emri_orbit_amplitudes": orbit_report,
+    "emri_amplitudes_check": check_report,
 }

@@ -89,7 +89,7 @@ def read_run(folder: str | Path) -> RunReport:
 
     Args:
         folder: A folder that `infer`, `check`, `detect`, `train` or `simulate` wrote, or `tracks`, `search`,
-            `campaign` or `followup` of `swansong emri`.
+            `campaign` or `followup` of `swansong emri`, or `evaluate` or `check` of `swansong emri amplitudes`.
 
     Returns:
         The report, not yet written.
@@ -160,7 +160,7 @@ def _inspiral(path: Path) -> RunReport:
 
 def _check(path: Path) -> RunReport:
     product = read_product(path)
-    if product.kind == "emri_check":
+    if product.kind in ("emri_check", "emri_amplitudes_check"):
         return _inspiral(path)
     if product.kind != "check":
         msg = f"`{path}` holds a {product.kind!r}; give the folder of a `check`"
@@ -251,6 +251,7 @@ _READERS: dict[str, Callable[[Path], RunReport]] = {
     "search.h5": _inspiral,
     "campaign.h5": _inspiral,
     "track.h5": _inspiral,
+    "amplitudes.h5": _inspiral,
     "weights.h5": _training,
     "checkpoint.h5": _training,
     "data_set.h5": _data_set,

@@ -1,10 +1,13 @@
 """Figures of amplitudes show the numbers that they are given, and refuse what does not fit."""
 
+import re
+
 import numpy as np
 import pytest
 
 from swansong.core.errors import InputError
-from swansong.figures.amplitudes import mode_error_figure, mode_map_figure, power_spectrum_figure
+from swansong.figures.amplitude_errors import error_map_figure, mode_error_figure, strongest_modes_figure
+from swansong.figures.amplitudes import inclination_scan_figure, mode_map_figure, power_spectrum_figure
 from swansong.figures.style import PALETTE, save_figure
 
 GENERIC = np.array([[2, 2, 0, 0], [2, 2, 0, 1], [2, 2, -2, -1], [3, 3, 0, 5], [2, 2, 1, 0]])
@@ -120,3 +123,80 @@ def test_a_spectrum_needs_a_frequency_for_each_line():
 def test_errors_that_cannot_be_drawn_are_refused(errors, baseline, said):
     with pytest.raises(InputError, match=said):
         mode_error_figure(errors, baseline=baseline)
+
+
+def test_an_error_map_puts_each_orbit_at_its_signed_spin_with_the_worst_on_top(tmp_path):
+    orbits = np.array([[0.9, 10.0, 0.1, -0.5], [0.9, 3.0, 0.2, 1.0], [0.0, 7.0, 0.0, 1.0]])
+    figure = error_map_figure(orbits, np.array([1e-3, 1e-2, 0.0]))
+    axes = figure.axes[0]
+    points = axes.collections[0]
+    np.testing.assert_allclose(points.get_offsets(), [[0.0, 7.0], [-0.9, 10.0], [0.9, 3.0]])
+    np.testing.assert_allclose(points.get_array(), [-16.0, -3.0, -2.0])
+    assert "3 orbits, E = 0.01" in axes.get_title()
+    save_figure(figure, tmp_path / "map.png")
+    assert (tmp_path / "map.png").stat().st_size > 0
+
+
+def test_the_strongest_modes_stand_side_by_side_with_their_errors_below():
+    w = np.array([0.2, 0.1, -0.4, 0.3, 0.1])
+    true = np.array([2.0, 0.5j, 8.0, 0.3, 0.0])
+    found = {"lowrank": true * [1.0, 1.1, 1.0, 1.0, 1.0], "kludge": true * [1.0j, 1.0, 0.5, 1.0, 1.0]}
+    figure = strongest_modes_figure(GENERIC, frequencies=w, true=true, found=found, most=3, title="mine")
+    upper, lower = figure.axes
+    names = [text.get_text() for text in lower.get_xticklabels()]
+    assert names == ["(2, 2, -2, -1)", "(2, 2, 0, 0)", "(2, 2, 0, 1)"], "by |Z / w|, 20 and 10 and 5"
+    np.testing.assert_allclose(np.reshape([bar.get_height() for bar in upper.patches], (3, 3)),
+                               [[20.0, 10.0, 5.0], [20.0, 10.0, 5.5], [10.0, 10.0, 5.0]])  # fmt: skip
+    errors = [line.get_ydata() for line in lower.lines]
+    np.testing.assert_allclose(errors, [[1e-16, 1e-16, 0.1], [0.5, 2.0**0.5, 1e-16]], rtol=1e-9)
+    assert [text.get_text() for text in upper.get_legend().get_texts()] == ["solved", "lowrank", "kludge"]
+    # A mode without any amplitude has no relative error, and no place.
+    more = strongest_modes_figure(GENERIC, frequencies=w, true=true, found=found)
+    assert len(more.axes[1].get_xticks()) == 4
+
+
+def test_a_scan_follows_phases_and_leaves_out_what_has_none():
+    x = np.linspace(-1.0, 1.0, 9)
+    turning = np.exp(4.0j * x)
+    fading = np.where(x < 0.0, 1e-7, 1.0) * 1.0j
+    figure = inclination_scan_figure(x, GENERIC[:2], np.column_stack([2.0 * turning, fading]), title="mine")
+    upper, lower = figure.axes
+    np.testing.assert_allclose(upper.lines[0].get_ydata(), 2.0)
+    # More than one turn, without a jump, from within (-pi, pi].
+    phase = lower.lines[0].get_ydata()
+    np.testing.assert_allclose(np.diff(phase), 1.0)
+    assert abs(phase[0]) <= np.pi
+    np.testing.assert_array_equal(np.isnan(lower.lines[1].get_ydata()), x < 0.0)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["(2, 2, 0, 0)", "(2, 2, 0, 1)"]
+
+
+@pytest.mark.parametrize(
+    "orbits, errors, said",
+    [(np.ones((2, 4)), [1e-3], "shape (1,)"), (np.ones((2, 3)), [1e-3, 1e-3], "(2, 3)"),
+     (np.ones((0, 4)), [], "lacks an orbit"), (np.ones((1, 4)), [np.nan], "not finite")],
+)  # fmt: skip
+def test_a_map_of_errors_that_do_not_fit_is_refused(orbits, errors, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        error_map_figure(orbits, np.array(errors))
+
+
+@pytest.mark.parametrize(
+    "changed, said",
+    [({"true": np.ones(4)}, "shapes"), ({"found": {}}, "0 models"), ({"modes": GENERIC[:, :3]}, "(5, 3)"),
+     ({"true": np.zeros(5)}, "zeros"), ({"frequencies": np.zeros(5)}, "static"), ({"most": 0}, "no mode"),
+     ({"found": {"a": np.full(5, np.nan)}}, "not finite")],
+)  # fmt: skip
+def test_strongest_modes_that_do_not_fit_are_refused(changed, said):
+    given = {"modes": GENERIC, "frequencies": np.ones(5), "true": np.ones(5), "found": {"a": np.ones(5)}} | changed
+    with pytest.raises(InputError, match=re.escape(said)):
+        strongest_modes_figure(given.pop("modes"), **given)
+
+
+@pytest.mark.parametrize(
+    "x, values, said",
+    [(np.arange(3.0), np.ones((3, 4)), "(3, 4)"), (np.arange(3.0), np.full((3, 5), np.nan), "not finite"),
+     (np.array([1.0, 0.0]), np.ones((2, 5)), "does not rise"), (np.zeros(0), np.ones((0, 5)), "no amplitude")],
+)  # fmt: skip
+def test_a_scan_that_does_not_fit_is_refused(x, values, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        inclination_scan_figure(x, GENERIC, values)

@@ -134,9 +134,9 @@ class Unfolding(eqx.Module):
             The coarse volume.
         """
         for layer in self.layers[:-1]:
-            x = jax.nn.silu(layer(x))
+            x = jax.nn.silu(_doubled(layer, x))
         pairs, polar, radial = self.coarse
-        volume = self.layers[-1](x).reshape(self.channels, polar, radial, pairs)
+        volume = _doubled(self.layers[-1], x).reshape(self.channels, polar, radial, pairs)
         return jnp.moveaxis(volume, -1, 1)
 
 
@@ -231,7 +231,7 @@ class AttentionGate(eqx.Module):
         Returns:
             What it found, times the share.
         """
-        return jax.nn.sigmoid(self.share(jax.nn.silu(self.given(given) + self.found(found)))) * found
+        return jax.nn.sigmoid(_mix(self.share, jax.nn.silu(_mix(self.given, given) + _mix(self.found, found)))) * found
 
 
 class VolumeBlock(eqx.Module):
@@ -317,7 +317,7 @@ class Head(eqx.Module):
         Returns:
             The number at every place.
         """
-        return self.outer(jax.nn.silu(self.inner(x)))[0]
+        return _mix(self.outer, jax.nn.silu(_mix(self.inner, x)))[0]
 
 
 def pointwise(inputs: int, outputs: int, *, key: Key) -> eqx.nn.Conv3d:
@@ -350,6 +350,21 @@ def group_norm(channels: int, groups: int) -> eqx.nn.GroupNorm:
 def _zero(layer: Layer) -> Layer:
     """The same layer with all weights zero."""
     return jax.tree.map(jnp.zeros_like, layer)
+
+
+def _mix(layer: eqx.nn.Conv3d, x: Float[Array, "inputs *places"]) -> Float[Array, "outputs *places"]:
+    """A pointwise layer as a product of matrices, which is several times faster on a CPU than a convolution."""
+    mixed = jnp.tensordot(layer.weight[:, :, 0, 0, 0], x, axes=1)
+    return mixed if layer.bias is None else mixed + layer.bias
+
+
+def _doubled(layer: eqx.nn.ConvTranspose1d, x: Float[Array, "inputs places"]) -> Float[Array, "outputs twice_places"]:
+    """A transposed convolution of four taps and stride 2 as a product of matrices: its slope is faster on a CPU."""
+    first, second, third, fourth = jnp.moveaxis(jnp.einsum("oit,ip->otp", layer.weight, x), 1, 0)
+    even = third + jnp.pad(first, ((0, 0), (1, 0)))[:, :-1]
+    odd = second + jnp.pad(fourth, ((0, 0), (0, 1)))[:, 1:]
+    doubled = jnp.stack([even, odd], axis=-1).reshape(len(first), -1)
+    return doubled if layer.bias is None else doubled + layer.bias
 
 
 def _waves(size: int, wavelengths: int) -> Float[np.ndarray, "twice_wavelengths size"]:

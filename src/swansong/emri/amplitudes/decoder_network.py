@@ -25,7 +25,7 @@ from swansong.emri.amplitudes.decoder_blocks import (
     VolumeBlock,
     group_norm,
 )
-from swansong.emri.amplitudes.decoder_settings import DecoderSettings, ModeGrid
+from swansong.emri.amplitudes.decoder_settings import DecoderSettings, ModeGrid, fits
 
 
 class ModeDecoder(eqx.Module):
@@ -70,7 +70,7 @@ class ModeDecoder(eqx.Module):
         Raises:
             ConfigError: If the coarse volume is finer than the grid.
         """
-        if any(a > b for a, b in zip(settings.coarse, grid.shape, strict=True)):
+        if not fits(settings.coarse, grid.shape, step=2**settings.doublings):
             raise ConfigError(
                 f"`coarse` must not exceed the grid {list(grid.shape)}, got {list(settings.coarse)}; give fewer places"
             )
@@ -110,22 +110,24 @@ class ModeDecoder(eqx.Module):
         self.grid = grid
 
     def __call__(
-        self, orbit: Float[Array, "4"]
+        self, orbit: Float[Array, "4"], inputs: Float[Array, "4"] | None = None
     ) -> tuple[Float[Array, "pairs polar radial"], Float[Array, "pairs polar radial"]]:
         """Evaluate.
 
         Args:
             orbit: Spin a, semi-latus rectum p [M], eccentricity e, and x, the cosine of the
                 inclination, negative if retrograde.
+            inputs: What the network is given, each from -1 to 1; `scaled` of the orbit if None.
 
         Returns:
             Moduli and phases [rad, within ±π] on the grid, zero for the modes that `mask` rules out.
         """
-        x = jax.nn.silu(self.entrance(self.features(self.scaled(orbit))))
+        given = self.scaled(orbit) if inputs is None else inputs.astype(jnp.float32)
+        x = jax.nn.silu(self.entrance(self.features(given)))
         for block in self.blocks:
             x = block(x)
         latent = jax.nn.silu(self.exit(x)).reshape(self.settings.latent_channels, -1)
-        coarse = self.unfolding(latent)
+        coarse = self.unfolding(latent)[:, : len(self.grid.pairs)]
         shape = (self.settings.channels, *self.grid.shape)
         volume = jax.image.resize(coarse, shape, "trilinear") + self.embedding()
         for block in self.convolutions:
@@ -151,8 +153,8 @@ class ModeDecoder(eqx.Module):
     def mask(self, orbit: Float[Array, "4"]) -> Bool[Array, "pairs polar radial"]:
         """Which modes the orbit can have.
 
-        Static modes never, k != 0 not on equatorial orbits, n != 0 not on circular ones.
-        Here k counts as in the phases m Ω_φ + k Ω_θ + n Ω_r, not from sgn(x) m.
+        Static modes never, k != 0 not on equatorial orbits, n != 0 not on circular ones. Here k
+        counts as in the phases m Ω_φ + k Ω_θ + n Ω_r; in a grid of j it is j - sgn(x) m.
 
         Args:
             orbit: (a, p, e, x).
@@ -163,9 +165,10 @@ class ModeDecoder(eqx.Module):
         eccentricity, inclination_cosine = orbit[2], orbit[3]
         inclined = 1.0 - jnp.abs(inclination_cosine) > self.settings.equatorial
         eccentric = eccentricity > self.settings.circular
-        polar = inclined | (self.grid.k == 0)
+        shift = self.grid.pairs[:, 1:] if self.settings.index == "j" else 0
+        polar = inclined | (self.grid.k == jnp.where(inclination_cosine < 0.0, -shift, shift))
         radial = eccentric | (self.grid.n == 0)
-        return ~self.grid.static & polar[None, :, None] & radial[None, None, :]
+        return ~self.grid.static & polar[..., None] & radial[None, None, :]
 
 
 def count_parameters(settings: DecoderSettings) -> int:

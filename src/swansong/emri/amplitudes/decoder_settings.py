@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
@@ -66,6 +67,12 @@ class ModeGrid:
     def shape(self) -> tuple[int, int, int]:
         """Counts of pairs, k and n."""
         return len(self.pairs), len(self.k), len(self.n)
+
+    @cached_property
+    def canonical(self) -> Bool[np.ndarray, "pairs polar radial"]:
+        """Which modes stand for their pair: those of m = 0 come twice, with opposite k and n."""
+        m, k, n = self.pairs[:, 1][:, None, None], self.k[None, :, None], self.n[None, None, :]
+        return _read_only((m > 0) | (k > 0) | ((k == 0) & (n > 0)))
 
     @property
     def slots(self) -> int:
@@ -192,8 +199,22 @@ class DecoderSettings(Config):
     circular: float = Field(
         default=1e-4, ge=0.0, lt=1.0, description="Largest eccentricity of an orbit whose modes n != 0 are masked"
     )
+    inputs: Literal["orbit", "separatrix"] = Field(
+        default="orbit",
+        description="What the network is given: a, p, e and x over their ranges, as published, or "
+        "(1-a)^(1/3), ln(p - p_sep + 1), e and x over the domain of the models, which crowd less at the last orbit",
+    )
+    index: Literal["k", "j"] = Field(
+        default="k",
+        description="Polar index of the grid: k, as published, or j = k + sgn(x) m, in which amplitudes do not jump "
+        "at a polar orbit",
+    )
+    phases: Literal["plain", "leading"] = Field(
+        default="plain",
+        description="What phases are counted from: zero, as published, or those of the leading moment with its tail",
+    )
     largest_l: int = Field(default=10, ge=LOWEST_L, description="Largest degree l")
-    largest_k: int = Field(default=10, ge=0, description="Largest |k|")
+    largest_k: int = Field(default=10, ge=0, description="Largest |k|, or |j|")
     lowest_n: int = Field(default=-50, description="Smallest n")
     highest_n: int = Field(default=50, description="Largest n")
     features: int = Field(default=256, gt=0, description="Learnt frequencies, each with a sine and a cosine")
@@ -265,9 +286,10 @@ class DecoderSettings(Config):
                 f"{self.doublings} `doublings` doubles the pairs"
             )
         shape = self.grid.shape
-        if any(a > b for a, b in zip(self.coarse, shape, strict=True)):
+        if not fits(self.coarse, shape, step=step):
             raise ValueError(
-                f"`coarse` must not exceed the grid {list(shape)}, got {list(self.coarse)}; give fewer places an axis"
+                f"`coarse` must not exceed the grid {list(shape)}, its pairs rounded up to a multiple of {step}, got "
+                f"{list(self.coarse)}; give fewer places an axis"
             )
 
     def _check_kernels(self) -> None:
@@ -282,6 +304,17 @@ class DecoderSettings(Config):
                 f"`dilations` must hold positive steps, got {[list(dilation) for dilation in self.dilations]}; give 1 "
                 "for a plain kernel"
             )
+
+
+def fits(coarse: tuple[int, int, int], shape: tuple[int, int, int], *, step: int) -> bool:
+    """Whether a coarse volume is no finer than the grid.
+
+    Args:
+        coarse: Its pairs, k and n.
+        shape: Those of the grid.
+        step: What the coarse pairs are a multiple of: fewer than this may stand over and are cut off.
+    """
+    return coarse[0] < shape[0] + step and coarse[1] <= shape[1] and coarse[2] <= shape[2]
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -35,10 +35,11 @@ class Domain(Config):
             Those of (1-a)^(1/3), of ln(p - p_sep + 1), of e, and x.
         """
         # The separatrix compiles JAX code.
+        from swansong.core.padding import in_padded_batches
         from swansong.physics.geodesics import separatrix
 
         a, p, e, x = np.asarray(orbits, float).T
-        distance = p - np.asarray(separatrix(a, e, x))
+        distance = p - in_padded_batches(separatrix, a, e, x)
         low, high = np.log1p([self.nearest, self.farthest])
         shallow = np.cbrt(1.0 - self.largest_spin)
         return np.column_stack(

@@ -1,4 +1,4 @@
-"""What falls into the hole: from amplitudes at the horizon to power.
+"""What falls into the hole: which modes, and from their amplitudes at the horizon to power.
 
 Static observers cannot stand on the horizon, so that the power of an amplitude Z^H takes a factor with it,
 
@@ -20,7 +20,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from swansong.core.errors import DomainError, InputError
+from swansong.physics.geodesics import check_generic_orbit, orbit_frequencies
 from swansong.physics.spheroidal import separation_constant
+
+_NEARER = (12.0, 8.0, 4.0)  # periapsides inside of which one degree more is needed, from four on [M]
+_FASTER = (0.1, 0.5)  # spins above which one |j| more is needed, from l + 2 on
 
 
 def starobinsky_constant(
@@ -92,3 +96,41 @@ def horizon_factor(
         at = (modes[:, 0] == l) & (modes[:, 1] == m)
         square[..., at] = starobinsky_constant(int(l), int(m), a=a, frequency=w[..., at])
     return 256.0 * (2.0 * outer) ** 5 * q * (q * q + 4.0 * apart**2) * (q * q + 16.0 * apart**2) * w**3 / square
+
+
+def horizon_modes(orbit: Float[np.ndarray, "4"]) -> Int[np.ndarray, "modes 4"]:
+    """Modes that put power into the hole or take it out.
+
+    They are not those of the power at infinity: slow modes, which hardly radiate, are strong at the horizon of a fast
+    hole, single ones up to 3e-4 of the whole power. What is left out here, of l <= 6, is below 1e-5 of it for e <= 0.5.
+
+    Args:
+        orbit: (a, p, e, x).
+
+    Returns:
+        (l, m, k, n), m >= 0; of a mode with m = 0 and its mirror image only that of positive frequency.
+
+    Raises:
+        DomainError: If the orbit is not bound and stable.
+    """
+    a, p, e, x = (float(value) for value in orbit)
+    check_generic_orbit(a, p, e, x)
+    omega = orbit_frequencies(a, p, e, x)
+    sign = -1 if x < 0.0 else 1
+    # Degrees fall off with the distance of the periapsis; the hole mixes neighbouring degrees, so that |j| exceeds l.
+    highest = 3 + sum(p / (1.0 + e) < radius for radius in _NEARER)
+    mixed = 1 + sum(a > spin for spin in _FASTER)
+    fastest, slowest = (math.ceil(1.0 + 30.0 * e), math.ceil(1.0 + 6.0 * e)) if e > 0.0 else (0, 0)
+    n = np.arange(-fastest, fastest + 1)
+    blocks = []
+    for l in range(2, highest + 1):
+        for m in range(l + 1):
+            j = np.arange(-l - mixed, l + mixed + 1) if abs(x) < 1.0 else np.array([sign * m])
+            grid = np.stack(np.meshgrid(j - sign * m, n, indexing="ij"), axis=-1).reshape(-1, 2)
+            blocks.append(np.column_stack([np.full(len(grid), l), np.full(len(grid), m), grid]))
+    modes = np.concatenate(blocks)
+    w = modes[:, 1:] @ np.array([float(omega.azimuthal), float(omega.polar), float(omega.radial)])
+    # Harmonics of the radial motion that turn faster, seen at positive frequency.
+    harmonic = modes[:, 3] * np.sign(w)
+    chosen = (w != 0.0) & (harmonic >= -slowest) & ((modes[:, 1] > 0) | (w > 0.0))
+    return modes[chosen]

@@ -11,24 +11,20 @@ from collections.abc import Callable
 from importlib import resources
 from typing import ClassVar
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
 from swansong.core.errors import DomainError, InputError
+from swansong.core.padding import in_padded_batches
 from swansong.emri.amplitudes.answers import AmplitudeModel, Amplitudes, Extrapolate
 from swansong.emri.amplitudes.domain import Domain
 from swansong.emri.amplitudes.kludge import kludge_modes
-from swansong.emri.amplitudes.modes import CanonicalModes, canonical, check_modes, polar_index
+from swansong.emri.amplitudes.modes import check_modes
 from swansong.emri.amplitudes.plan import strongest_modes
-from swansong.emri.amplitudes.radial import RadialTable, load_table
-from swansong.emri.amplitudes.source import SourceModes, mixing_table, source_modes
+from swansong.emri.amplitudes.radial import load_table
+from swansong.emri.amplitudes.source import source_modes, source_orbits
 from swansong.physics.geodesics import OrbitFrequencies, check_generic_orbit, nearest_resonance, orbit_frequencies
-from swansong.physics.spheroidal import MixingTable
 
-_WIDTHS = (64, 256, 1024)  # modes are padded to one of these, so that few sizes are compiled
 _NEAR_RESONANCE = 0.01  # of |k Omega_theta - n Omega_r| / Omega_r
 _DOMINANT, _MOST = 1e-3, 4096  # share of the power that a dominant set leaves out, and most of its modes
 _KLUDGE_ERROR = 1e-3
@@ -40,8 +36,13 @@ class _Model(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def _values(self, orbit: Float[np.ndarray, "4"], modes: CanonicalModes) -> Complex[np.ndarray, " modes"]:
-        """Amplitudes of the canonical modes of one orbit inside the domain."""
+    def _values(
+        self,
+        orbits: Float[np.ndarray, "orbits 4"],
+        modes: Int[np.ndarray, "lists modes 4"],
+        counts: Int[np.ndarray, " lists"],
+    ) -> Complex[np.ndarray, "orbits modes"]:
+        """Amplitudes of orbits inside the domain, one list (l, m, k, n) for all or one for each."""
 
     @abstractmethod
     def _inside(self, orbits: Float[np.ndarray, "orbits 4"]) -> Bool[np.ndarray, " orbits"]:
@@ -67,30 +68,27 @@ class _Model(ABC):
     ) -> Amplitudes:
         """Amplitudes of modes; see `AmplitudeModel`."""
         orbits, outside = self._checked(a, p, e, x, extrapolate)
-        lists = [check_modes(modes)] * len(orbits) if modes is not None else [dominant_modes(one) for one in orbits]
-        longest = max(len(one) for one in lists)
-        frequencies = orbit_frequencies(*orbits.T)
-        values, omega = np.zeros((len(orbits), longest), complex), np.zeros((len(orbits), longest))
-        padded = np.zeros((len(orbits), longest, 4), np.int64)
-        for row, (orbit, one) in enumerate(zip(orbits, lists, strict=True)):
-            count = len(one)
-            padded[row, :count] = one
-            omega[row, :count] = one[:, 1:] @ np.array(
-                [frequencies.azimuthal[row], frequencies.polar[row], frequencies.radial[row]]
-            )
-            if outside[row]:
-                values[row, :count] = np.asarray(kludge_modes(orbit[None], one))[0]
-                continue
-            form = canonical(one, retrograde=bool(orbit[3] < 0.0))
-            silent = ((abs(orbit[3]) == 1.0) & (one[:, 2] != 0)) | ((orbit[2] == 0.0) & (one[:, 3] != 0))
-            values[row, :count] = np.where(silent, 0.0, form.amplitudes(self._values(orbit, form)))
+        lists, counts = _lists(orbits) if modes is None else (check_modes(modes)[None], np.array([len(modes)]))
+        frequencies = in_padded_batches(orbit_frequencies, *orbits.T)
+        turns = np.stack([frequencies.azimuthal, frequencies.polar, frequencies.radial], axis=-1)
+        omega = (lists[..., 1:] @ turns[..., None])[..., 0]
+        values = np.zeros(omega.shape, complex)
+        each = len(lists) > 1
+        inner = np.flatnonzero(~outside)
+        if inner.size:
+            values[inner] = self._values(
+                orbits[inner], lists[inner] if each else lists, counts[inner] if each else counts
+            )  # fmt: skip
+        for row in np.flatnonzero(outside):
+            which = row if each else 0
+            values[row, : counts[which]] = kludge_modes(orbits[row : row + 1], lists[which, : counts[which]])[0]
         if modes is None:
             order = np.argsort(-np.abs(values) / np.where(omega == 0.0, np.inf, np.abs(omega)), axis=1, kind="stable")
             values, omega = (np.take_along_axis(one, order, axis=1) for one in (values, omega))
-            padded = np.take_along_axis(padded, order[..., None], axis=1)
+            lists = np.take_along_axis(np.broadcast_to(lists, (*omega.shape, 4)), order[..., None], axis=1)
         return Amplitudes(
             values=values,
-            modes=padded if modes is None else lists[0],
+            modes=lists if modes is None else lists[0],
             orbits=orbits,
             frequencies=omega,
             error=np.where(outside, _KLUDGE_ERROR, self._errors(orbits)),
@@ -133,6 +131,16 @@ class _Model(ABC):
         return orbits, outside
 
 
+def _lists(orbits: Float[np.ndarray, "orbits 4"]) -> tuple[np.ndarray, np.ndarray]:
+    """The dominant set of every orbit, rows of zeros behind the last mode, and their lengths."""
+    found = [dominant_modes(one) for one in orbits]
+    counts = np.array([len(one) for one in found])
+    lists = np.zeros((len(found), counts.max(), 4), np.int64)
+    for row, one in enumerate(found):
+        lists[row, : len(one)] = one
+    return lists, counts
+
+
 def _resonant(orbits: Float[np.ndarray, "orbits 4"], frequencies: OrbitFrequencies) -> Bool[np.ndarray, " orbits"]:
     """Which generic orbits lie close to a low-order resonance."""
     generic = (orbits[:, 0] > 0.0) & (orbits[:, 2] > 0.0) & (np.abs(orbits[:, 3]) < 1.0)
@@ -157,10 +165,18 @@ class Kludge(_Model):
 
     name = "kludge"
 
-    def _values(self, orbit: Float[np.ndarray, "4"], modes: CanonicalModes) -> Complex[np.ndarray, " modes"]:
-        user = polar_index(modes.modes, retrograde=bool(orbit[3] < 0.0))
-        sign = np.where((modes.modes[:, 1] % 2 == 1) & (orbit[3] < 0.0), -1.0, 1.0)
-        return sign * np.asarray(kludge_modes(orbit[None], user))[0]
+    def _values(
+        self,
+        orbits: Float[np.ndarray, "orbits 4"],
+        modes: Int[np.ndarray, "lists modes 4"],
+        counts: Int[np.ndarray, " lists"],
+    ) -> Complex[np.ndarray, "orbits modes"]:
+        if len(modes) == 1:
+            return kludge_modes(orbits, modes[0])
+        found = np.zeros((len(orbits), modes.shape[1]), complex)
+        for row, count in enumerate(counts):
+            found[row, :count] = kludge_modes(orbits[row : row + 1], modes[row, :count])[0]
+        return found
 
     def _inside(self, orbits: Float[np.ndarray, "orbits 4"]) -> Bool[np.ndarray, " orbits"]:
         return np.ones(len(orbits), bool)
@@ -185,39 +201,58 @@ def _error_coefficients() -> Float[np.ndarray, " terms"]:
     return np.array(json.loads(text)["coefficients"])
 
 
-@eqx.filter_jit
-def _solved(table: RadialTable, mixing: MixingTable, orbit: jax.Array, modes: jax.Array) -> SourceModes:
-    return source_modes(table, mixing, orbit, modes)
-
-
 class LowRank(_Model):
     """The source of the orbit against radial functions from the packaged table.
 
     Modes beyond the table, whose frequency times radius is far above l, carry no power and get the amplitude zero.
 
     Attributes:
-        table: Radial functions.
         domain: Orbits it is made for.
     """
 
     name = "lowrank"
 
-    def __init__(self, table: RadialTable | None = None, domain: Domain | None = None) -> None:
-        """Take the packaged table unless another is given."""
-        self.table = table or load_table()
+    def __init__(self, domain: Domain | None = None) -> None:
+        """Take the packaged tables."""
         self.domain = domain or Domain()
 
-    def _values(self, orbit: Float[np.ndarray, "4"], modes: CanonicalModes) -> Complex[np.ndarray, " modes"]:
-        parts = []
-        for first in range(0, len(modes.modes), _WIDTHS[-1]):
-            rows = modes.modes[first : first + _WIDTHS[-1]]
-            width = next(one for one in _WIDTHS if one >= len(rows))
-            padded = np.concatenate([rows, np.tile(rows[-1:], (width - len(rows), 1))])
-            found = jax.device_get(_solved(self.table, mixing_table(), jnp.asarray(orbit), jnp.asarray(padded)))
-            parts.append((found.amplitudes[: len(rows)], found.inside[: len(rows)]))
-        values, inside = (np.concatenate([part[i] for part in parts]) for i in range(2))
-        # Beyond the table lie modes without power, where the baseline has no digit right.
-        return np.where(inside, values, 0.0)
+    def _values(
+        self,
+        orbits: Float[np.ndarray, "orbits 4"],
+        modes: Int[np.ndarray, "lists modes 4"],
+        counts: Int[np.ndarray, " lists"],
+    ) -> Complex[np.ndarray, "orbits modes"]:
+        # Beyond the table lie modes without power, where the baseline has no digit right; they are zero.
+        return source_modes(load_table(), source_orbits(orbits), modes, counts=counts).amplitudes
+
+    def horizon(
+        self,
+        *,
+        a: Float[np.ndarray, "..."] | float,
+        p: Float[np.ndarray, "..."] | float,
+        e: Float[np.ndarray, "..."] | float,
+        x: Float[np.ndarray, "..."] | float,
+        modes: Int[np.ndarray, "modes 4"],
+    ) -> Complex[np.ndarray, "orbits modes"]:
+        """Amplitudes at the horizon, in the normalisation of `horizon.horizon_factor`.
+
+        Args:
+            a: Spin; scalars and arrays of one dimension broadcast.
+            p: Semi-latus rectum [M].
+            e: Eccentricity.
+            x: cos(inclination).
+            modes: (l, m, k, n), any signs; `horizon.horizon_modes` gives those that matter, which are others than at
+                infinity.
+
+        Returns:
+            Z^H, shape (orbits, modes); zero for l > 6 and for faster modes, which put no power into the hole.
+
+        Raises:
+            DomainError: If an orbit is not bound and stable, or outside the domain.
+            InputError: If a row of `modes` is no mode.
+        """
+        orbits, _ = self._checked(a, p, e, x, "error")
+        return source_modes(load_table("horizon"), source_orbits(orbits), check_modes(modes)[None]).amplitudes
 
     def _inside(self, orbits: Float[np.ndarray, "orbits 4"]) -> Bool[np.ndarray, " orbits"]:
         q = self.domain.coordinates(orbits)

@@ -1,171 +1,191 @@
-"""Amplitudes at infinity by integrating the Teukolsky source of a bound orbit against radial functions.
+"""Amplitudes by integrating the Teukolsky source of a bound orbit against radial functions.
 
 The source of a point particle is a sum of products of functions of radius and of polar angle, but for powers of
 1 / (r + i a z), which are expanded in a z / r. What is left are one-dimensional averages over the radial and the polar
 Mino phase, as for the analytic baseline, now with exact weights:
 
-    Z = -2 pi T_l(w) / Upsilon_t  sum_k  (radial averages with r^-k) (polar averages with (-i a z)^k)
+    Z = -2 pi / Upsilon_t  sum_k  (radial averages with r^-k) (polar averages with (-i a z)^k)
+
+With R = R_in / W the radial function, v = R and s = R', K = (r^2 + a^2) w - a m and kappa = K / Delta, the radial
+weights are products of cosines and sines of the phase n q + w t(q) - m phi(q) with v, i kappa v - s, and
+v (lambda / Delta - 2 kappa^2 + i (6 w r - kappa Delta') / Delta) + s (Delta' / Delta - 2 i kappa), where the second
+derivative has been taken from the equation. The polar ones hold S, L_2 S and L_1 L_2 S of the spheroidal harmonic.
+With R_up / W instead the same integrals are the amplitudes at the horizon.
 
 Reference:
     Sasaki and Tagoshi, gr-qc/0306120, section 2 (source); Drasco and Hughes, gr-qc/0509101 (generic orbits).
 """
 
-from functools import cache
+import functools
 from typing import NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
+from jaxtyping import Bool, Complex, Float, Int
 
-from swansong.core.types import Array, Complex, Float, Int
-from swansong.emri.amplitudes.kludge import tail_factor
+from swansong.core.padding import in_padded_batches
+from swansong.core.types import Array
 from swansong.emri.amplitudes.modes import LARGEST_L
-from swansong.emri.amplitudes.radial import RadialTable
-from swansong.physics.geodesics import OrbitNodes, orbit_nodes
+from swansong.emri.amplitudes.orbit_kernels import SIZES, Orbits
+from swansong.emri.amplitudes.radial import RadialTable, lowest_radius
+from swansong.emri.amplitudes.radial_kernels import mix
+from swansong.emri.amplitudes.source_kernels import Mixing, amplitudes, place_modes
+from swansong.physics.geodesics import OrbitFrequencies, OrbitNodes, orbit_nodes
 from swansong.physics.spheroidal import LARGEST_SPHEROIDICITY, MixingTable
-from swansong.physics.spin_weighted import spin_weighted_table
+from swansong.physics.spin_weighted import recurrence
 
 _SPHERICAL_L = LARGEST_L + 5  # spheroidal harmonics of the fastest modes reach this far
-_POLAR = 14  # nodes of a quarter of a polar period
-_TERMS = 10  # of the expansion in a z / r, which is below 0.3 over the domain
+_POLAR = 8  # nodes of a quarter of a polar period
+_TOLERANCE, _TERMS = 1e-7, 12  # what is left out of the expansion in a z / r, and most of its terms
+_TOGETHER = 250_000  # modes whose radial functions are held at once
+_TASK = 1024  # most modes of an orbit that a core takes at a time
+_CORES = 8  # that a single orbit is divided among
 
 
 class SourceModes(NamedTuple):
-    """Amplitudes of some modes of one orbit.
+    """Amplitudes of modes of orbits.
 
     Attributes:
-        amplitudes: Z in the index (l, m, j, n), shape (modes,).
-        frequency: w [1/M], shape (modes,).
-        inside: Whether the mode lies within the radial table.
+        amplitudes: Z, shape (orbits, modes); zero where a mode is static, not excited, or beyond the table.
+        frequency: w [1/M], likewise.
+        inside: Whether the mode lies within the radial table, likewise.
     """
 
-    amplitudes: Complex[Array, " modes"]
-    frequency: Float[Array, " modes"]
-    inside: Array
+    amplitudes: Complex[np.ndarray, "orbits modes"]
+    frequency: Float[np.ndarray, "orbits modes"]
+    inside: Bool[np.ndarray, "orbits modes"]
 
 
-@cache
-def mixing_table() -> MixingTable:
+class SourceOrbits(NamedTuple):
+    """Orbits made ready.
+
+    Attributes:
+        kernel: What compiled code sees of them, but for the spins of the table.
+        frequencies: Frequencies of the orbits.
+    """
+
+    kernel: Orbits
+    frequencies: OrbitFrequencies
+
+    def select(self, rows: slice) -> Orbits:
+        """The kernel's part for some orbits."""
+        return Orbits(*(part[rows] for part in self.kernel))
+
+
+@functools.cache
+def _mixing() -> Mixing:
     """Mixing coefficients of spheroidal harmonics."""
-    return MixingTable.build(largest_m=LARGEST_L, largest_l=_SPHERICAL_L, reach=LARGEST_SPHEROIDICITY, step=0.05)
+    table = MixingTable.build(largest_m=LARGEST_L, largest_l=_SPHERICAL_L, reach=LARGEST_SPHEROIDICITY, step=0.05)
+    return Mixing(np.asarray(table.coefficients), np.asarray(table.slopes), float(table.reach), float(table.step))
 
 
-def _polar_averages(
-    mixing: MixingTable, nodes: OrbitNodes, orbit: Array, l: Array, m: Array, j: Array, w: Array
-) -> tuple[Array, ...]:
-    """Averages of S2, a sin S1, S1 M, a sin S M and S M^2 times (-i a z)^k, each of shape (modes, terms)."""
-    a, _, _, x = orbit
-    energy, momentum = nodes.constants.energy, nodes.constants.momentum
-    psi = jnp.concatenate([nodes.psi, jnp.pi - nodes.psi[::-1]])
-    phase = (jnp.arange(psi.size) + 0.5) * jnp.pi / psi.size
-    time = jnp.concatenate([nodes.time_polar, -nodes.time_polar[::-1]])
-    turn = jnp.concatenate([nodes.turn_polar, -nodes.turn_polar[::-1]])
-    rate = jnp.concatenate([nodes.psi_rate, nodes.psi_rate[::-1]])
-    tilt = jnp.sqrt(1.0 - x * x)
-    z, place = tilt * jnp.cos(psi), x * jnp.cos(psi) - 1j * jnp.sin(psi)
-    sine = jnp.abs(place)
-    velocity = tilt * jnp.sin(psi) * rate / sine + 1j * (a * energy * sine - momentum / sine)
-
-    table = spin_weighted_table(z, largest_m=LARGEST_L, largest_l=_SPHERICAL_L)
-    degree = np.arange(2, _SPHERICAL_L + 1)
-    # The table holds orders m >= 0: turning the axis over changes the sign of m and of the frequency.
-    signs = jnp.where(m[:, None] < 0, (-1.0) ** (l[:, None] + degree), 1.0)
-    rows = mixing(jnp.abs(m), jnp.where(m < 0, -a * w, a * w))
-    weights = jnp.take_along_axis(rows, (l - 2)[:, None, None], axis=1)[:, 0] * signs
-    harmonics = table[:, m + LARGEST_L]
-    lower = weights * -np.sqrt((degree + 2.0) * (degree - 1.0))
-    lowest = -lower * np.sqrt(degree * (degree + 1.0))
-    s = jnp.einsum("md,mdp->mp", weights, harmonics[0])
-    plain = jnp.einsum("md,mdp->mp", lower, harmonics[1])
-    twice = jnp.einsum("md,mdp->mp", lowest, harmonics[2])
-    g = (a * w)[:, None] * sine
-    s1, s2 = plain + g * s, twice + 2.0 * g * plain + g * g * s
-
-    wave = jnp.exp(1j * (j[:, None] * phase + w[:, None] * time - m[:, None] * turn))
-    wave = wave * jnp.exp(1j * m[:, None] * jnp.angle(place))
-    zero, one, two = wave.real, 1j * (velocity * wave).imag, (velocity**2 * wave).real
-    powers = (-1j * a * z) ** jnp.arange(_TERMS)[:, None] / psi.size
-    spinning = a * sine
-    return tuple(
-        weight @ powers.T for weight in (zero * s2, zero * spinning * s1, one * s1, one * spinning * s, two * s)
-    )
+def _moving(size: int, *, odd: bool) -> np.ndarray:
+    """From values at the most radial nodes to those at fewer, of even or odd functions; shape (most, size)."""
+    most = SIZES[-1]
+    order = np.arange(1, most + 1) if odd else np.arange(most)
+    weight = np.where(order == (most if odd else 0), 1.0, 2.0) / most
+    wave = np.sin if odd else np.cos
+    fine, coarse = ((np.arange(n) + 0.5) * np.pi / n for n in (most, size))
+    return wave(np.outer(fine, order)) * weight @ wave(np.outer(order, coarse))
 
 
-def _radial_averages(
-    table: RadialTable,
-    at_spin: tuple[Array, Array],
-    nodes: OrbitNodes,
-    orbit: Array,
-    modes: tuple[Array, ...],
-    w: Array,
-) -> tuple[tuple[Array, ...], Array]:
-    """Averages of the six radial weights times r^-k, each of shape (modes, terms + 1)."""
-    a = orbit[0]
-    l, m, n = modes
-    energy, momentum, carter = nodes.constants.energy, nodes.constants.momentum, nodes.constants.carter
-    r = nodes.radius
-    delta = r * (r - 2.0) + a * a
-    along = energy * (r * r + a * a) - a * momentum
-    squared = along**2 - delta * (r * r + carter + (momentum - a * energy) ** 2)
-    inward = jnp.sqrt(jnp.maximum(squared, 0.0))
-    phase = (jnp.arange(r.size) + 0.5) * jnp.pi / r.size
-    angle = n[:, None] * phase + w[:, None] * nodes.time_radial - m[:, None] * nodes.turn_radial
-    cosine, sine = jnp.cos(angle), jnp.sin(angle)
-    two = (along**2 + squared) * cosine + 2.0j * along * inward * sine
-    one = along * cosine + 1j * inward * sine
+@functools.cache
+def _all_sizes() -> tuple[np.ndarray, np.ndarray]:
+    """The same for all numbers of nodes side by side, even and odd."""
+    even, odd = (np.concatenate([_moving(size, odd=odd) for size in SIZES], axis=1) for odd in (False, True))
+    return even, odd
 
-    found = table.evaluate(at_spin, a, l, m, w, r)
-    value, slope, curvature = found.value, found.slope, found.curvature
-    k = (r * r + a * a) * w[:, None] - a * m[:, None]
-    ratio = k / delta
-    ratio_slope = 2.0 * r * w[:, None] / delta - ratio * (2.0 * r - 2.0) / delta
-    weights = (
-        two * value / delta**2,
-        one * (1j * ratio * value - slope) / delta,
-        one * value / delta * (2.0 / r),
-        one * (ratio * value + 1j * slope) / delta * (2.0 / r),
-        cosine * ((-1j * ratio_slope - ratio**2) * value - 2.0j * ratio * slope + curvature),
-        cosine * (2.0j * ratio * value - 2.0 * slope) / r,
-    )
-    powers = (1.0 / r) ** jnp.arange(_TERMS + 1)[:, None] / r.size
-    return tuple(weight @ powers.T for weight in weights), found.inside
+
+@jax.jit
+def _nodes(orbits: Array) -> tuple[OrbitNodes, Array]:
+    a, p, e, x = orbits.T
+    return orbit_nodes(a, p, e, x, radial=SIZES[-1], polar=_POLAR), lowest_radius(a)
+
+
+def source_orbits(orbits: Float[np.ndarray, "orbits 4"]) -> SourceOrbits:
+    """Orbits at their nodes.
+
+    Args:
+        orbits: (a, p, e, x), outside the separatrix.
+
+    Returns:
+        What `source_modes` needs.
+    """
+    a, p, e, x = orbits.T
+    nodes, lowest = in_padded_batches(_nodes, orbits)
+    even, odd = _all_sizes()
+    radial = np.stack([nodes.radius @ even, nodes.time_radial @ odd, nodes.turn_radial @ odd], axis=1)
+    polar = np.stack([nodes.psi, nodes.time_polar, nodes.turn_polar, nodes.psi_rate], axis=1)
+    ratio = np.clip(a * np.sqrt(1.0 - x * x) * (1.0 + e) / p, 1e-12, 0.9)
+    terms = np.clip(np.ceil(np.log(_TOLERANCE) / np.log(ratio)), 1, _TERMS).astype(np.int64)
+    omega, constants = nodes.frequencies, nodes.constants
+    numbers = np.stack(
+        [
+            a, x, constants.energy, constants.momentum, constants.carter, nodes.time, omega.polar, omega.precession,
+            omega.radial, lowest, e,
+        ],
+        axis=1,
+    )  # fmt: skip
+    return SourceOrbits(Orbits(radial, polar, terms, numbers, a[:, None]), omega)
 
 
 def source_modes(
     table: RadialTable,
-    mixing: MixingTable,
-    orbit: Float[Array, "4"],
-    modes: Int[Array, "modes 4"],
+    orbits: SourceOrbits,
+    modes: Int[np.ndarray, "lists modes 4"],
     *,
-    radial: int = 96,
+    counts: Int[np.ndarray, " lists"] | None = None,
 ) -> SourceModes:
-    """Amplitudes of one orbit, compiled code.
+    """Amplitudes of modes of orbits, on all cores.
 
     Args:
-        table: Radial functions.
-        mixing: Mixing coefficients, `mixing_table`.
-        orbit: (a, p, e, x).
-        modes: (l, m, j, n), any signs.
-        radial: Nodes of half a radial period.
+        table: Radial functions; those of `load_table("horizon")` give amplitudes at the horizon.
+        orbits: Answer of `source_orbits`.
+        modes: (l, m, k, n), any signs: one list for all orbits, or one for each.
+        counts: How many rows of each list are modes; all if None.
 
     Returns:
-        The amplitudes; zero where a mode is static.
+        The amplitudes.
     """
-    nodes = orbit_nodes(*orbit, radial=radial, polar=_POLAR)
-    omega = nodes.frequencies
-    l, m, j, n = modes.T
-    w = j * omega.polar + m * omega.precession + n * omega.radial
-    # A mode of negative frequency is the mirror image of one of positive frequency.
-    turned = w < 0.0
-    m, j, n = (jnp.where(turned, -index, index) for index in (m, j, n))
-    size = jnp.abs(w)
-    safe = jnp.where(size > 0.0, size, 1e-3)
-    (nn, b, c, d, e, f), inside = _radial_averages(table, table.at_spin(orbit[0]), nodes, orbit, (l, m, n), safe)
-    s2, s1_spin, s1, s_spin, s = _polar_averages(mixing, nodes, orbit, l, m, j, safe)
-    k = np.arange(_TERMS)
-    double = np.where(k == 0, 1.0, 2.0)
-    total = -0.5 * (double * nn[:, :-1] * s2 - 2.0j * nn[:, 1:] * s1_spin)
-    total -= (double * b[:, :-1] + (k + 1) * c[:, :-1]) * s1 - k * d[:, :-1] * s_spin
-    total -= 0.5 * (double * e[:, :-1] + f[:, :-1]) * s
-    found = -2.0 * np.pi * tail_factor(l, safe) * total.sum(axis=1) / nodes.time
-    found = jnp.where(turned, (-1.0) ** (l + j + m) * jnp.conj(found), found)
-    return SourceModes(jnp.where(size > 0.0, found, 0.0), w, inside & (size > 0.0))
+    number, length = len(orbits.kernel.numbers), modes.shape[1]
+    listed = np.ascontiguousarray(modes, dtype=np.int64)
+    given = np.full(len(listed), length) if counts is None else np.asarray(counts)
+    values, inside = np.zeros((number, length), complex), np.zeros((number, length), bool)
+    frequency = np.zeros((number, length))
+    together = max(1, _TOGETHER // max(length, 1))
+    for first in range(0, number, together):
+        rows = slice(first, min(first + together, number))
+        each = len(listed) > 1
+        _compute(
+            table, orbits.select(rows), listed[rows] if each else listed, given[rows] if each else given,
+            (values[rows], frequency[rows], inside[rows]),
+        )  # fmt: skip
+    return SourceModes(values, frequency, inside)
+
+
+def _compute(
+    table: RadialTable, orbits: Orbits, modes: np.ndarray, counts: np.ndarray, out: tuple[np.ndarray, ...]
+) -> None:
+    """Fill amplitudes, frequencies and whether modes are inside, (orbits, modes) each."""
+    values, frequency, inside = out
+    shape, kernel = values.shape, table.kernel
+    orbits = orbits._replace(shares=table.shares(orbits.numbers[:, 0]))
+    families, size = np.empty(shape, np.int16), np.empty(shape, np.int8)
+    place, reach, eigenvalues = np.empty(shape), np.empty(shape), np.empty(shape)
+    place_modes(kernel, orbits, modes, counts, frequency, families, place, reach, size)
+    inside[:] = families >= 0
+    # Family by family, since the whole table does not fit the caches.
+    entries = np.argsort(families, axis=None, kind="stable")
+    entries = entries[np.count_nonzero(families < 0) :]
+    mixed = np.empty((*shape, kernel.weights.shape[3]), np.float32)
+    flat = [array.reshape(values.size, *array.shape[2:]) for array in (families, place, mixed, eigenvalues)]
+    mix(kernel, orbits.shares, entries, flat[0], flat[1], np.repeat(np.arange(shape[0]), shape[1]), flat[2], flat[3])
+    listed = np.broadcast_to(counts, shape[0])
+    most = min(_TASK, max(64, -(-int(listed.sum()) // _CORES)))
+    tasks = [(row, start, min(start + most, end)) for row, end in enumerate(listed) for start in range(0, end, most)]
+    climb = recurrence(largest_m=LARGEST_L, largest_l=_SPHERICAL_L)
+    placed = (frequency, families, reach, size)
+    amplitudes(
+        kernel, _mixing(), climb, orbits, modes, np.array(tasks, np.int64).reshape(-1, 3), placed, mixed, eigenvalues,
+        values,
+    )  # fmt: skip
