@@ -16,7 +16,7 @@ horizon (l to 6) are integrals against,
     R_up(r) / W = N_lm(a, w) r^3 y^(l+2) exp(i w r) H(r; a, w),    y^2 = 1 / r^2 + (w / l)^2,
 
 with R_up = r^3 exp(i w r*) at infinity, T_l(w) = w^(l+2) Gamma(l+1-2iw)/l! exp(pi w) exp(2iw ln(4w/sqrt(e))) and
-N_lm as in `swansong.emri.amplitudes.radial_up`, on
+N_lm as in `swansong.emri.amplitudes.radial`, on
 
     a = 1 - v^3, v Chebyshev on [(1 - 0.99)^(1/3), 1];
     w = s^(3/2) w_top, s even on (0, 1], w_top = (1 + 1.2/l) (l + 1/2) times a mean of the photon orbits' frequencies

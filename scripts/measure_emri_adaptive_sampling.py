@@ -56,8 +56,8 @@ def main() -> None:
     parser.add_argument("--map", type=int, default=150, help="orbits that its error is mapped with")
     parser.add_argument("--judge", type=int, default=300, help="orbits to judge with")
     parser.add_argument("--add", type=int, default=300, help="orbits added")
-    parser.add_argument("--steps", type=int, default=1500, help="steps of each training")
-    parser.add_argument("--repeats", type=int, default=2, help="repetitions with other seeds")
+    parser.add_argument("--steps", type=int, default=1200, help="steps of each training")
+    parser.add_argument("--repeats", type=int, default=1, help="repetitions with other seeds")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     recipe, domain = load(Recipe, RECIPES / "small.toml", overrides=SIZES), Domain()
@@ -79,13 +79,9 @@ def main() -> None:
             "random": rng.choice(pool, given.add, replace=False),
             "adaptive": rng.choice(pool, given.add, replace=False, p=predicted[pool] / predicted[pool].sum()),
         }
-        ahead = {"first": start} | {
-            name: learn(
-                start, bank.select(np.concatenate([first, more])), recipe=recipe, steps=given.steps, seed=seed + 1000
-            )
-            for name, more in added.items()
-        }
-        for name, model in ahead.items():
+        for name, more in added.items():
+            both = bank.select(np.concatenate([first, more]))
+            model = learn(start, both, recipe=recipe, steps=given.steps, seed=seed + 1000)
             row = judged(orbit_errors(model, bank.select(judges)), predicted[judges])
             found.setdefault(name, []).append(row)
             told = ", ".join(f"{column} {value:.3e}" for column, value in zip(COLUMNS, row, strict=True))

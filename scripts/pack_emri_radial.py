@@ -17,7 +17,7 @@ import numpy as np
 
 from swansong.core.files import write_product
 from swansong.core.provenance import collect
-from swansong.emri.amplitudes import radial, radial_up
+from swansong.emri.amplitudes import radial
 
 FOLDER = Path(__file__).parents[1] / "src/swansong/emri/amplitudes/data"
 COARSE = 10  # weights of further, smaller functions are kept in half precision
@@ -35,7 +35,7 @@ class End(NamedTuple):
 
 ENDS = {
     "infinity": End(radial.KIND, "radial.h5", 10, 22, 0.0),
-    "horizon": End(radial_up.KIND, "radial_up.h5", radial_up.LARGEST_L, 16, 8.0),
+    "horizon": End(radial.UP_KIND, "radial_up.h5", radial.LARGEST_UP_L, 16, 8.0),
 }
 
 

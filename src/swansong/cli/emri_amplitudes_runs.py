@@ -25,7 +25,7 @@ from swansong.emri.amplitudes.check import check_model
 from swansong.emri.amplitudes.domain import Domain, draw_orbits
 from swansong.emri.amplitudes.modes import CLASSES
 from swansong.emri.amplitudes.plan import plan_orbits
-from swansong.emri.amplitudes.products import fluxes, mode_error, power_spectrum
+from swansong.emri.amplitudes.products import Fluxes, fluxes, mode_error, power_spectrum
 from swansong.emri.amplitudes.truth import AmplitudeSet, read_set
 from swansong.physics.geodesics import check_generic_orbit
 
@@ -90,10 +90,10 @@ def evaluate(
     order = np.argsort(-found.power[0], kind="stable")
     modes, values = chosen[order], found.values[0, order]
     frequency, power = found.frequencies[0, order], found.power[0, order]
-    flux = fluxes(modes, orbit=row, infinity=values)
+    resonant, extrapolated = bool(found.resonant[0]), bool(found.extrapolated[0])
+    flux = _fluxes(answerer, row, modes=modes, infinity=values, extrapolated=extrapolated)
     near = "The orbit lies close to a low-order resonance, where a real inspiral is not adiabatic."
     outside = f"The orbit lies outside the domain of `{model}`; its amplitudes are the analytic baseline's."
-    resonant, extrapolated = bool(found.resonant[0]), bool(found.extrapolated[0])
     warnings = (near,) * resonant + (outside,) * extrapolated
     facts: dict[str, Any] = {
         "system": SYSTEM,
@@ -107,13 +107,14 @@ def evaluate(
         "error": float(found.error[0]),
         "resonant": resonant,
         "extrapolated": extrapolated,
-        "flux": {"energy_infinity": flux.energy_infinity, "momentum_infinity": flux.momentum_infinity},
+        "flux": {name: value for name, value in asdict(flux).items() if value is not None},
         "warnings": list(warnings),
         "seconds": time.perf_counter() - began,
     }
     told = {
         "energy flux": f"{number(flux.energy_infinity, digits=8)} in these modes, to infinity, squared mass ratio 1",
         "momentum flux": f"{number(flux.momentum_infinity, digits=8)} M",
+        **_into_the_hole(flux),
         "estimated error": f"E = {number(facts['error'], digits=2)}",
     }
     rows = tuple(
@@ -157,6 +158,23 @@ class _Recorder:
         ]
         # Nothing but zeros is as wrong as can be.
         return np.nan_to_num(np.array(found, float), nan=1.0)
+
+
+def _fluxes(
+    model: AmplitudeModel, orbit: np.ndarray, *, modes: np.ndarray, infinity: np.ndarray, extrapolated: bool
+) -> Fluxes:
+    """Fluxes to infinity in the modes given, and into the hole where the model knows them."""
+    if extrapolated or not isinstance(model, models.LowRank):
+        return fluxes(modes, orbit=orbit, infinity=infinity)
+    a, p, e, x = map(float, orbit)
+    return model.fluxes(a=a, p=p, e=e, x=x, modes=modes)
+
+
+def _into_the_hole(flux: Fluxes) -> dict[str, str]:
+    """What is told of the fluxes at the horizon, if they are known."""
+    if flux.energy_horizon is None or flux.momentum_horizon is None:
+        return {}
+    return {"into the hole": f"{number(flux.energy_horizon, digits=6)} and {number(flux.momentum_horizon, digits=6)} M"}
 
 
 def check(

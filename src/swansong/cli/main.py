@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from swansong import __version__
 from swansong.cli import demo, tools
+from swansong.cli.compiled import keep_compiled
 from swansong.cli.options import Invocation
 from swansong.core.errors import InputError, RunError
 
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = [argument for argument in given if argument != "--debug"]
     debug = len(arguments) < len(given) or os.environ.get("SWANSONG_DEBUG", "0") not in ("", "0")
+    keep_compiled()
     try:
         with _quiet_libraries(debug=debug):
             _run(arguments)

@@ -15,7 +15,7 @@ from scipy.linalg import expm
 from swansong.core.config import load, validate
 from swansong.core.errors import ConfigError, DataError, DomainError, FileError
 from swansong.core.files import read_product
-from swansong.emri.amplitudes.decoder_data import inputs_of, make_bank, unit_of
+from swansong.emri.amplitudes.decoder_data import captured, inputs_of, make_bank, unit_of
 from swansong.emri.amplitudes.decoder_fitting import Split, error_fit, fit
 from swansong.emri.amplitudes.decoder_model import Decoder
 from swansong.emri.amplitudes.decoder_phases import leading_phase, rotation_sign
@@ -171,6 +171,12 @@ def test_inputs_span_minus_one_to_one(solved):
     np.testing.assert_allclose(found, Domain().coordinates(solved.orbits))
 
 
+def test_what_lies_outside_the_grid_is_counted(solved):
+    # Moduli of the modes are 1, 1/2, ..., 1/64, the last one outside.
+    square = 0.25 ** np.arange(7)
+    np.testing.assert_allclose(captured(solved, SETTINGS), np.sqrt(square[:6].sum() / square.sum()), rtol=1e-12)
+
+
 def test_orbits_outside_the_grid_are_refused(solved):
     with pytest.raises(DataError, match="widen the grid"):
         make_bank(solved, settings=SETTINGS.model_copy(update={"lowest_n": 8, "highest_n": 9}), modes=40)
@@ -290,6 +296,19 @@ def test_modes_and_their_mirror_images_agree(decoder):
     found = decoder(a=0.5, p=9.0, e=0.2, x=-0.6, modes=np.concatenate([modes, modes * [1, -1, -1, -1]]))
     sign = np.where((modes[:, 0] + modes[:, 2]) % 2 == 1, -1.0, 1.0)
     np.testing.assert_allclose(found.values[0, 3:], sign * found.values[0, :3].conj(), rtol=1e-12)
+
+
+def test_orbits_with_their_own_modes_get_the_same_answers(decoder):
+    a, p, e, x = np.array([[0.5, 9.0, 0.2, 0.6], [0.3, 12.0, 0.0, -0.4]]).T
+    lists = np.zeros((2, 3, 4), int)
+    lists[0], lists[1, :2] = [(2, 2, 0, 0), (2, 1, 1, 0), (3, 3, 0, 1)], [(2, 2, 4, 0), (2, 1, 3, 0)]
+    orbits = np.column_stack([a, p, e, x])
+    found = decoder._values(orbits, lists, np.array([3, 2]))
+    for row, count in ((0, 3), (1, 2)):
+        alone = decoder(a=a[row], p=p[row], e=e[row], x=x[row], modes=lists[row, :count]).values[0]
+        np.testing.assert_allclose(found[row, :count], alone, rtol=1e-5)
+        assert (np.abs(alone) > 0.0).all()
+    assert found[1, 2] == 0.0
 
 
 def test_amplitudes_do_not_jump_at_a_polar_orbit(decoder):

@@ -2,8 +2,6 @@
 
 from importlib import resources
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -11,8 +9,17 @@ from scipy.special import loggamma
 
 from swansong.core.errors import DomainError, FileError
 from swansong.emri.amplitudes.horizon import horizon_factor, horizon_modes
-from swansong.emri.amplitudes.radial import highest_frequency, lowest_radius
-from swansong.emri.amplitudes.radial_up import FREQUENCY_SHARE, LARGEST_L, load_up_table, near_zone, read_up_table
+from swansong.emri.amplitudes.models import load
+from swansong.emri.amplitudes.products import fluxes
+from swansong.emri.amplitudes.radial import (
+    LARGEST_UP_L,
+    UP_SHARE,
+    highest_frequency,
+    load_table,
+    lowest_radius,
+    read_table,
+)
+from swansong.emri.amplitudes.radial_kernels import near_zone
 from swansong.physics.geodesics import orbit_frequencies
 from swansong.physics.spheroidal import separation_constant, spheroidal_harmonic
 
@@ -32,25 +39,19 @@ _STEPS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) * 1e-3
 
 @pytest.fixture(scope="module")
 def table():
-    return load_up_table()
-
-
-@eqx.filter_jit
-def _evaluated(table, a, l, m, w, radius):
-    return table.evaluate(table.at_spin(a), a, l, m, w, radius)
+    return load_table("horizon")
 
 
 def evaluate(table, a, l, m, w, radius):
-    given = [jnp.asarray(value) for value in (a, np.atleast_1d(l), np.atleast_1d(m), np.atleast_1d(w), radius)]
-    return _evaluated(table, *given)
+    return table.evaluate(a, l=np.atleast_1d(l), m=np.atleast_1d(m), w=np.atleast_1d(w), radius=radius)
 
 
 @pytest.fixture(scope="module", params=MODES, ids=str)
 def radial(request, table):
     """A mode, and the packaged function around eight radii."""
     a, l, m, share = request.param
-    w = share * FREQUENCY_SHARE * float(highest_frequency(jnp.asarray(l), jnp.asarray(m), jnp.asarray(a)))
-    low = float(lowest_radius(jnp.asarray(a)))
+    w = share * UP_SHARE * float(highest_frequency(l, m, a))
+    low = float(lowest_radius(a))
     radius = np.geomspace(low * 1.05, low + 6.0, 8)[:, None] * (1.0 + _STEPS)
     found = evaluate(table, a, l, m, w, radius.ravel())
     assert bool(found.inside[0])
@@ -122,7 +123,7 @@ def ingoing(a, *, l, m, w, radius):
 
 @pytest.mark.parametrize("l, m, a, w", [(2, 2, 0.9, 0.3), (3, -1, 0.5, 0.1), (5, 4, 0.97, 1.2), (6, 6, 0.0, 0.7)])
 def test_near_zone_is_a_ratio_of_gamma_functions(l, m, a, w):
-    found = complex(near_zone(jnp.array([l]), jnp.array([m]), jnp.array([w]), a=jnp.asarray(a))[0])
+    found = near_zone(l, m, w, a)
     root = np.sqrt(1.0 - a * a)
     tau = (a * m - 2.0 * (1.0 + root) * w) / root
     power = (l - 2.0) * np.log(root) - loggamma(l + 1.0) + np.log(2.0)
@@ -159,7 +160,7 @@ def test_power_into_the_hole_of_the_quadrupole(table):
 
 def circular_power(table, *, a, r, x):
     """Total and that of modes with their mirror images, from the source of an equatorial circle in closed form."""
-    modes = np.array([(l, int(x) * m, 0, 0) for l in range(2, LARGEST_L + 1) for m in range(1, l + 1)])
+    modes = np.array([(l, int(x) * m, 0, 0) for l in range(2, LARGEST_UP_L + 1) for m in range(1, l + 1)])
     l, m = modes[:, 0], modes[:, 1]
     v, spin = r**-0.5, x * a
     norm = np.sqrt(1.0 - 3.0 * v**2 + 2.0 * spin * v**3)
@@ -217,7 +218,7 @@ def test_modes_at_the_horizon(orbit, wanted):
     assert {tuple(mode) for mode in modes.tolist()} >= set(wanted)
     assert (modes[:, 1] >= 0).all()
     assert (np.abs(modes[:, 1]) <= modes[:, 0]).all()
-    assert (modes[:, 0] <= LARGEST_L).all()
+    assert (modes[:, 0] <= LARGEST_UP_L).all()
     assert (modes[:, 2] == 0).all() == (abs(x) == 1.0)
     assert (modes[:, 3] == 0).all() == (e == 0.0)
     omega = orbit_frequencies(a, p, e, x)
@@ -236,7 +237,7 @@ def test_modes_at_the_horizon_of_no_orbit():
 
 def test_modes_beyond_the_table_are_flagged(table):
     a = 0.6
-    top = FREQUENCY_SHARE * float(highest_frequency(jnp.asarray(2), jnp.asarray(2), jnp.asarray(a)))
+    top = UP_SHARE * float(highest_frequency(2, 2, a))
     l, m = np.array([2, 2, 7, 2, 6]), np.array([2, 2, 7, 0, -6])
     w = np.array([0.5 * top, 1.01 * top, 0.3, 0.0, 0.1])
     found = evaluate(table, a, l, m, w, np.array([6.0, 8.0, 12.0]))
@@ -247,18 +248,55 @@ def test_modes_beyond_the_table_are_flagged(table):
 
 
 def test_shape_of_the_packaged_table(table):
-    families = (LARGEST_L + 1) ** 2 - 4
-    assert table.weights.shape[0] == table.shapes.shape[0] == table.eigenvalues.shape[0] == families
-    assert table.weights.shape[:3] == table.eigenvalues.shape
+    kernel, families = table.kernel, (LARGEST_UP_L + 1) ** 2 - 4
+    assert kernel.weights.shape[0] == kernel.shapes.shape[0] == kernel.eigenvalues.shape[0] == families
+    assert kernel.weights.shape[1:3] == kernel.eigenvalues.shape[1:]
+    assert kernel.largest_l == LARGEST_UP_L
     # Without spin lambda = (l - 1) (l + 2) at every frequency; towards none the table interpolates.
-    l = np.repeat(np.arange(2, LARGEST_L + 1), 2 * np.arange(2, LARGEST_L + 1) + 1)
-    slow = np.asarray(table.at_spin(jnp.asarray(0.0))[1])
+    l = np.repeat(np.arange(2, LARGEST_UP_L + 1), 2 * np.arange(2, LARGEST_UP_L + 1) + 1)
+    slow = kernel.eigenvalues @ table.shares(np.zeros(1))[0]
     np.testing.assert_allclose(slow, np.broadcast_to(((l - 1.0) * (l + 2.0))[:, None], slow.shape), atol=1e-3)
+
+
+# Amplitudes
+
+
+@pytest.mark.parametrize(
+    "orbit, mode, expected",
+    [
+        # Solved by pybhpt 1.0.0.
+        (
+            (0.9782280151427157, 3.259150222057774, 0.43931564313447935, 1.0), (2, 1, 0, 2),
+            0.02967965572288532 - 0.046474532434585984j,
+        ),
+        (
+            (0.9726700444256723, 3.31579556346289, 0.0, 0.7262305608354123), (2, 1, -1, 0),
+            0.027532087533533374 + 0.02285763948339504j,
+        ),
+    ],
+)  # fmt: skip
+def test_amplitudes_at_the_horizon(orbit, mode, expected):
+    a, p, e, x = orbit
+    modes = np.array([mode, np.array(mode) * [1, -1, -1, -1]])
+    found, image = load("lowrank").horizon(a=a, p=p, e=e, x=x, modes=modes)[0]
+    assert abs(found / expected - 1.0) < 1e-5
+    assert image == pytest.approx((-1.0) ** (mode[0] + mode[2]) * np.conj(found), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", TOTALS)
+def test_power_into_the_hole_by_the_model(name):
+    (a, r, x), expected = TOTALS[name]
+    orbit = np.array([a, r, 0.0, x])
+    modes = horizon_modes(orbit)
+    model = load("lowrank")
+    found = model.horizon(a=a, p=r, e=0.0, x=x, modes=modes)[0]
+    total = fluxes(modes, orbit=orbit, infinity=np.zeros(len(modes), complex), horizon=found)
+    assert total.energy_horizon == pytest.approx(expected, rel=2e-4)
 
 
 def test_other_files_are_refused(tmp_path):
     other = resources.files("swansong.emri.amplitudes") / "data" / "radial.h5"
     with pytest.raises(FileError):
-        read_up_table(str(other))
+        read_table(str(other), end="horizon")
     with pytest.raises(FileError):
-        read_up_table(tmp_path / "none.h5")
+        read_table(tmp_path / "none.h5", end="horizon")

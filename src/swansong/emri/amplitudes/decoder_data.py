@@ -200,3 +200,21 @@ def make_bank(solved: AmplitudeSet, *, settings: DecoderSettings, modes: int) ->
         phase=jnp.asarray(phase),
         shape=settings.grid.shape,
     )
+
+
+def captured(solved: AmplitudeSet, settings: DecoderSettings) -> Float[np.ndarray, " orbits"]:
+    """How much of the amplitudes of solved orbits lies in the grid of a decoder.
+
+    Args:
+        solved: The orbits.
+        settings: Settings of the decoder.
+
+    Returns:
+        Norm of Z / w^2 over the modes in the grid, as a share of that over all.
+    """
+    owner, frequency = solved.owner, solved.mode_frequency
+    named, _ = grid_modes(solved.modes, retrograde=solved.orbits[owner, 3] < 0.0, settings=settings)
+    square = np.abs(solved.infinity / frequency**2) ** 2
+    inside = settings.grid.locate(named)[1]
+    part, whole = (np.bincount(owner, weights, len(solved)) for weights in (square * inside, square))
+    return np.sqrt(part / np.where(whole > 0.0, whole, 1.0))

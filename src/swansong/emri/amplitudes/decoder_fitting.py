@@ -17,7 +17,7 @@ from swansong.core.config import as_dict
 from swansong.core.errors import DataError
 from swansong.core.hashing import content_sha256
 from swansong.core.types import Array, Bool, Float, Int, Key
-from swansong.emri.amplitudes.decoder_data import Batch, ModeBank, make_bank
+from swansong.emri.amplitudes.decoder_data import Batch, ModeBank, captured, make_bank
 from swansong.emri.amplitudes.decoder_loss import decoder_loss
 from swansong.emri.amplitudes.decoder_network import ModeDecoder
 from swansong.emri.amplitudes.decoder_recipe import Recipe
@@ -204,6 +204,8 @@ def fit(
         plan = recipe.plan(place)
         if plan.max_seconds is not None:
             plan = plan.model_copy(update={"max_seconds": max(1e-3, plan.max_seconds + began - time.monotonic())})
+        # Later parts change nothing in this one: a curriculum may be made longer.
+        until = recorded(recipe).model_copy(update={"curriculum": recipe.curriculum[: place + 1]})
         trained.append(
             train(
                 model,
@@ -216,7 +218,7 @@ def fit(
                 resume=resume,
                 quiet=quiet,
                 configuration={
-                    "recipe": as_dict(recorded(recipe)), "analysis": fingerprint(recipe), "data": data, "part": place,
+                    "recipe": as_dict(until), "analysis": fingerprint(recipe), "data": data, "part": place,
                 },
             )
         )  # fmt: skip
@@ -224,7 +226,9 @@ def fit(
         if trained[-1].stopped == "time":
             return _schooled(trained)
     held = np.arange(count, len(classes))
-    errors = orbit_errors(model, bank.select(held))
+    # What lies outside the grid is an error too.
+    within = captured(chosen.select(held), recipe.network)
+    errors = 1.0 - (1.0 - orbit_errors(model, bank.select(held))) * within
     coefficients = error_fit(chosen.orbits[held], errors)
     done = _schooled(trained, errors=coefficients, median_error=float(np.median(errors)))
     if folder is not None:

@@ -1,15 +1,15 @@
 """The trained decoder as a model of amplitudes, behind the interface of the others."""
 
-import functools
+from functools import lru_cache, partial
 from pathlib import Path
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Complex, Float
+from jaxtyping import Bool, Complex, Float, Int
 
 from swansong.core.errors import FileError
+from swansong.core.padding import in_padded_batches
 from swansong.core.types import Array
 from swansong.emri.amplitudes.decoder_data import grid_modes, inputs_of, unit_of
 from swansong.emri.amplitudes.decoder_fitting import build, fingerprint
@@ -17,7 +17,7 @@ from swansong.emri.amplitudes.decoder_network import ModeDecoder
 from swansong.emri.amplitudes.decoder_recipe import ESTIMATOR, Recipe
 from swansong.emri.amplitudes.domain import Domain
 from swansong.emri.amplitudes.models import _Model, quadratic
-from swansong.emri.amplitudes.modes import CanonicalModes
+from swansong.emri.amplitudes.modes import canonical
 from swansong.learning.packaged import TrainedNetwork, locate_weights, read_weights
 from swansong.physics.geodesics import orbit_frequencies
 
@@ -52,19 +52,32 @@ class Decoder(_Model):
         self.trained, self.errors = _load(*locate_weights(SYSTEM, ESTIMATOR, path))
         self.domain = Domain()
 
-    def _values(self, orbit: Float[np.ndarray, "4"], modes: CanonicalModes) -> Complex[np.ndarray, " modes"]:
-        settings, count = self.trained.recipe.network, len(modes.modes)
-        inputs = inputs_of(orbit[None], settings)[0]
-        modulus, phase = jax.device_get(_decoded(self.trained.network, jnp.asarray(orbit), jnp.asarray(inputs)))
-        backward = np.full(count, orbit[3] < 0.0)
-        named, sign = grid_modes(modes.modes, retrograde=backward, settings=settings)
-        values, _ = settings.grid.gather(modulus * np.exp(1j * phase.astype(float)), named)
-        found = orbit_frequencies(*orbit)
-        _, m, j, n = modes.modes.T
-        k = np.where(backward, j + m, j - m)
-        frequency = m * float(found.azimuthal) + k * float(found.polar) + n * float(found.radial)
-        unit = unit_of(modes.modes, frequencies=frequency, orbits=np.tile(orbit, (count, 1)), settings=settings)
-        return sign * values * unit
+    def _values(
+        self,
+        orbits: Float[np.ndarray, "orbits 4"],
+        modes: Int[np.ndarray, "lists modes 4"],
+        counts: Int[np.ndarray, " lists"],
+    ) -> Complex[np.ndarray, "orbits modes"]:
+        settings = self.trained.recipe.network
+        volumes = in_padded_batches(
+            partial(_decoded, self.trained.network), orbits, inputs_of(orbits, settings), largest=128
+        )
+        turns = in_padded_batches(orbit_frequencies, *orbits.T)
+        found = np.zeros((len(orbits), modes.shape[1]), complex)
+        for row, (orbit, modulus, phase) in enumerate(zip(orbits, *volumes, strict=True)):
+            which = row if len(modes) > 1 else 0
+            count = int(counts[which])
+            user = modes[which, :count]
+            w = user[:, 1:] @ np.array([turns.azimuthal[row], turns.polar[row], turns.radial[row]])
+            backward = bool(orbit[3] < 0.0)
+            form = canonical(user, retrograde=backward)
+            # A mirrored mode stands for one of the opposite frequency.
+            w = np.where(form.mirrored, -w, w)
+            named, sign = grid_modes(form.modes, retrograde=np.full(count, backward), settings=settings)
+            values, _ = settings.grid.gather(modulus * np.exp(1j * phase.astype(float)), named)
+            unit = unit_of(form.modes, frequencies=w, orbits=np.tile(orbit, (count, 1)), settings=settings)
+            found[row, :count] = form.amplitudes(sign * values * unit)
+        return found
 
     def _inside(self, orbits: Float[np.ndarray, "orbits 4"]) -> Bool[np.ndarray, " orbits"]:
         return np.asarray((np.abs(self.domain.coordinates(orbits)) <= 1.0 + 1e-9).all(axis=1))
@@ -83,11 +96,13 @@ class Decoder(_Model):
 
 
 @eqx.filter_jit
-def _decoded(network: ModeDecoder, orbit: Float[Array, "4"], inputs: Float[Array, "4"]) -> tuple[Array, Array]:
-    return network(orbit, inputs)
+def _decoded(
+    network: ModeDecoder, orbits: Float[Array, "orbits 4"], inputs: Float[Array, "orbits 4"]
+) -> tuple[Array, Array]:
+    return jax.vmap(network)(orbits, inputs)
 
 
-@functools.lru_cache(maxsize=2)
+@lru_cache(maxsize=2)
 def _load(path: Path, expected: str | None, stamp: int) -> tuple[TrainedNetwork[Recipe], Float[np.ndarray, " terms"]]:
     """Read a weights file; one that did not change since its time stamp is read once."""
     found = read_weights(path, system="emri amplitudes", estimator=ESTIMATOR, schema=Recipe, expected=expected)

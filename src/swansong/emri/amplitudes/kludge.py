@@ -35,7 +35,10 @@ from swansong.emri.amplitudes.modes import LARGEST_L, SMALLEST_L, ModeGrid, cano
 from swansong.physics.geodesics import RADIAL_NODES, OrbitNodes, check_generic_orbit, orbit_nodes
 from swansong.physics.spheroidal import LARGEST_SPHEROIDICITY, MixingTable
 
-_SPHERICAL_L = LARGEST_L + 2  # spheroidal harmonics reach a little beyond their own degree
+MIXED_L = LARGEST_L + 5
+"""Largest degree of the spherical harmonics that make up spheroidal ones."""
+
+_SPHERICAL_L = LARGEST_L + 2  # of the baseline: spheroidal harmonics reach a little beyond their own degree
 _DEGREES = np.arange(SMALLEST_L, _SPHERICAL_L + 1)
 # The radius of the mass multipoles is r - (c_l - 1/2) / l, from the first post-Newtonian moments of circular orbits;
 # beyond l = 6 the c_l are extrapolated.
@@ -43,7 +46,8 @@ _C = (107 / 42, 4.0, 593 / 110, 263 / 39, 113 / 14, 9.40, 10.72, 12.03, 13.35, 1
 _RADIUS_SHIFT = (np.array(_C) - 0.5) / _DEGREES
 _TAIL_RADIUS = 2.0 / math.exp(0.5)
 _POLAR_NODES = 12
-_TOGETHER = 3000  # groups of several orbits computed at once
+_COLUMNS, _ORBITS = 64, 4  # groups of one order and orbits computed at once
+_NODES = (16, 48, 96)  # of half a radial period
 # Stirling's series of ln Gamma, at an argument moved up by this.
 _RAISED = 8
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
@@ -71,8 +75,16 @@ class KludgeModes(NamedTuple):
 
 
 @cache
+def mixing_table() -> MixingTable:
+    """Mixing coefficients of all modes, up to the degrees that the fastest ones reach."""
+    return MixingTable.build(largest_m=LARGEST_L, largest_l=MIXED_L, reach=LARGEST_SPHEROIDICITY, step=0.05)
+
+
+@cache
 def _mixing() -> MixingTable:
-    return MixingTable.build(largest_m=LARGEST_L, largest_l=_SPHERICAL_L, reach=LARGEST_SPHEROIDICITY, step=0.05)
+    whole, degrees = mixing_table(), slice(_SPHERICAL_L - SMALLEST_L + 1)
+    coefficients, slopes = (part[:, :, degrees, degrees] for part in (whole.coefficients, whole.slopes))
+    return MixingTable(coefficients, slopes, reach=whole.reach, step=whole.step)
 
 
 def _polynomials(z: Float[Array, "nodes"], largest_m: int) -> tuple[Array, Array]:
@@ -280,10 +292,11 @@ def enough_nodes(eccentricity: float, grid: ModeGrid) -> int:
         grid: Modes; high n need nodes of their own, lest they be taken for low ones.
 
     Returns:
-        A multiple of 16, so that few sizes are compiled.
+        One of few numbers, so that little is compiled.
     """
     highest = int(np.abs(grid.n).max(initial=0))
-    return 16 * math.ceil(max(16.0 + 160.0 * eccentricity, 0.5 * highest + 8.0) / 16.0)
+    needed = max(16.0 + 160.0 * eccentricity, 0.5 * highest + 8.0)
+    return next((size for size in _NODES if size >= needed), _NODES[-1] * math.ceil(needed / _NODES[-1]))
 
 
 def full_grid(*, eccentricity: float, equatorial: bool, retrograde: bool) -> ModeGrid:
@@ -311,7 +324,7 @@ def full_grid(*, eccentricity: float, equatorial: bool, retrograde: bool) -> Mod
 
 @eqx.filter_jit
 def _compiled(table: MixingTable, orbits: Array, j: Array, n: Array, radial: int) -> KludgeModes:
-    return jax.lax.map(jax.vmap(lambda orbit: kludge_grid(table, orbit, j, n, radial=radial)), orbits)
+    return jax.vmap(lambda orbit: kludge_grid(table, orbit, j, n, radial=radial))(orbits)
 
 
 def kludge(orbits: Float[np.ndarray, "orbits 4"], grid: ModeGrid) -> KludgeModes:
@@ -322,18 +335,28 @@ def kludge(orbits: Float[np.ndarray, "orbits 4"], grid: ModeGrid) -> KludgeModes
         grid: Modes.
 
     Returns:
-        Z of all modes of the grid in the index (l, m, j, n), and frequencies.
+        Z of all modes of the grid in the index (l, m, j, n), and frequencies, as numpy arrays.
     """
     given = np.asarray(orbits, float)
-    count = len(given)
+    count, (rows, columns) = len(given), grid.j.shape
     radial = enough_nodes(float(given[:, 2].max(initial=0.0)), grid)
-    # As many orbits at a time as the cache holds the waves of; the last one is repeated to fill the last batch.
-    together = max(1, min(count, _TOGETHER // grid.j.size))
-    batches = -(-count // together)
-    filled = given[np.minimum(np.arange(batches * together), count - 1)].reshape(batches, together, 4)
-    found = _compiled(_mixing(), jnp.asarray(filled), jnp.asarray(grid.j), jnp.asarray(grid.n), radial)
-    amplitudes, frequency = (value.reshape(-1, *value.shape[2:])[:count] for value in found)
-    return KludgeModes(amplitudes, frequency)
+    # One size for all grids, so that little is compiled; few orbits at a time, whose waves the cache holds.
+    together = min(count, _ORBITS)
+    blocks = -(-columns // _COLUMNS)
+    j, n = np.zeros((2, LARGEST_L + 1, blocks * _COLUMNS), np.int64)
+    j[:rows, :columns], n[:rows, :columns] = grid
+    found = KludgeModes(
+        np.empty((count, rows, columns, LARGEST_L - SMALLEST_L + 1), complex), np.empty((count, rows, columns))
+    )
+    for first in range(0, count, together):
+        size = min(together, count - first)
+        batch = jnp.asarray(given[np.minimum(first + np.arange(together), count - 1)])
+        for start in range(0, columns, _COLUMNS):
+            block, width = slice(start, start + _COLUMNS), min(_COLUMNS, columns - start)
+            part = jax.device_get(_compiled(_mixing(), batch, j[:, block], n[:, block], radial))
+            found.amplitudes[first : first + size, :, start : start + width] = part.amplitudes[:size, :rows, :width]
+            found.frequency[first : first + size, :, start : start + width] = part.frequency[:size, :rows, :width]
+    return found
 
 
 def kludge_modes(
@@ -367,11 +390,3 @@ def kludge_modes(
         (orbits[:, 2] == 0.0)[:, None] & (modes[:, 3] != 0)
     )
     return np.where(silent, 0.0, found)
-
-
-def tail_factor(l: Int[Array, "..."], w: Float[Array, "..."]) -> Complex[Array, "..."]:
-    """w^(l+2) Gamma(l+1-2iw)/l! e^(pi w) e^(2iw ln(4w/sqrt(e))) of positive frequencies."""
-    real, imaginary = _first_tail(2.0 * w)
-    step = 1.0 - 2.0j * w[..., None] / np.arange(1, LARGEST_L + 1)
-    chain = jnp.cumprod(step, axis=-1)
-    return w ** (l + 2) * (real + 1j * imaginary) * jnp.take_along_axis(chain, (l - 1)[..., None], axis=-1)[..., 0]

@@ -8,6 +8,7 @@ import functools
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import resources
 from typing import ClassVar
 
@@ -18,9 +19,11 @@ from swansong.core.errors import DomainError, InputError
 from swansong.core.padding import in_padded_batches
 from swansong.emri.amplitudes.answers import AmplitudeModel, Amplitudes, Extrapolate
 from swansong.emri.amplitudes.domain import Domain
+from swansong.emri.amplitudes.horizon import horizon_modes
 from swansong.emri.amplitudes.kludge import kludge_modes
 from swansong.emri.amplitudes.modes import check_modes
 from swansong.emri.amplitudes.plan import strongest_modes
+from swansong.emri.amplitudes.products import Fluxes, fluxes
 from swansong.emri.amplitudes.radial import load_table
 from swansong.emri.amplitudes.source import source_modes, source_orbits
 from swansong.physics.geodesics import OrbitFrequencies, check_generic_orbit, nearest_resonance, orbit_frequencies
@@ -28,6 +31,7 @@ from swansong.physics.geodesics import OrbitFrequencies, check_generic_orbit, ne
 _NEAR_RESONANCE = 0.01  # of |k Omega_theta - n Omega_r| / Omega_r
 _DOMINANT, _MOST = 1e-3, 4096  # share of the power that a dominant set leaves out, and most of its modes
 _KLUDGE_ERROR = 1e-3
+_REST, _EVERY = 1e-6, 20_000  # share of the power that fluxes leave out, and most of their modes
 
 
 class _Model(ABC):
@@ -253,6 +257,39 @@ class LowRank(_Model):
         """
         orbits, _ = self._checked(a, p, e, x, "error")
         return source_modes(load_table("horizon"), source_orbits(orbits), check_modes(modes)[None]).amplitudes
+
+    def fluxes(
+        self, *, a: float, p: float, e: float, x: float, modes: Int[np.ndarray, "modes 4"] | None = None
+    ) -> Fluxes:
+        """What one orbit loses to infinity and to the hole.
+
+        Args:
+            a: Spin.
+            p: Semi-latus rectum [M].
+            e: Eccentricity.
+            x: cos(inclination).
+            modes: (l, m, k, n) counted at infinity; None for those that leave out 1e-6 of the power by the analytic
+                baseline. At the horizon those of `horizon.horizon_modes` count.
+
+        Returns:
+            The fluxes.
+
+        Raises:
+            DomainError: If the orbit is not bound and stable, or outside the domain.
+            InputError: If a row of `modes` is no mode.
+        """
+        orbit = np.array([a, p, e, x])
+        self._checked(a, p, e, x, "error")
+        away = strongest_modes(orbit, share=_REST, most=_EVERY)[0] if modes is None else modes
+        inward = horizon_modes(orbit)
+        there = self.horizon(a=a, p=p, e=e, x=x, modes=inward)[0]
+        hole = fluxes(inward, orbit=orbit, infinity=np.zeros(len(inward), complex), horizon=there)
+        return replace(
+            fluxes(away, orbit=orbit, infinity=self(a=a, p=p, e=e, x=x, modes=away).values[0]),
+            energy_horizon=hole.energy_horizon,
+            momentum_horizon=hole.momentum_horizon,
+            carter_horizon=hole.carter_horizon,
+        )
 
     def _inside(self, orbits: Float[np.ndarray, "orbits 4"]) -> Bool[np.ndarray, " orbits"]:
         q = self.domain.coordinates(orbits)

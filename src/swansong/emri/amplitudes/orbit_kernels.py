@@ -53,30 +53,29 @@ def radial_nodes(orbits, row, size, largest):
     """What the radial sums of an orbit need at one number of nodes.
 
     Returns:
-        Radii, 1 / Delta, parts of the weights (4, nodes), r^(l-2) Delta^2 and its logarithmic slope for every l (9, 2,
-        nodes), 1 / r, and the phases of m, j and n.
+        Radii; (9, nodes) of (r^2 + a^2) / Delta, a / Delta, even and odd parts of the weights of two and of one
+        velocities, 1 / Delta, 6 r / Delta, Delta' / Delta; r^(l-2) Delta^2 and its logarithmic slope for every l (l, 2,
+        nodes); 1 / r; and the phases of m, j and n.
     """
-    a, energy, momentum, carter = (
-        orbits.numbers[row, 0],
-        orbits.numbers[row, 2],
-        orbits.numbers[row, 3],
-        orbits.numbers[row, 4],
-    )
+    a, energy, momentum = orbits.numbers[row, 0], orbits.numbers[row, 2], orbits.numbers[row, 3]
+    carter = orbits.numbers[row, 4]
     w_polar, w_precession, w_radial = orbits.numbers[row, 6], orbits.numbers[row, 7], orbits.numbers[row, 8]
     nodes = COUNTS[size]
     r, drift, turn = orbits.radial[row][:, STARTS[size] : STARTS[size + 1]]
-    lapse, q, outer = np.empty(nodes), np.empty((4, nodes)), np.empty((_LARGEST_L + 1, 2, nodes))
+    parts, outer = np.empty((9, nodes)), np.empty((_LARGEST_L + 1, 2, nodes))
     inverse = 1.0 / r
     for i in range(nodes):
-        lapse[i] = 1.0 / (r[i] * (r[i] - 2.0) + a * a)
+        delta = r[i] * (r[i] - 2.0) + a * a
         along = energy * (r[i] * r[i] + a * a) - a * momentum
-        squared = along * along - (r[i] * r[i] + carter + (momentum - a * energy) ** 2) / lapse[i]
+        squared = along * along - (r[i] * r[i] + carter + (momentum - a * energy) ** 2) * delta
         inward = math.sqrt(max(squared, 0.0))
-        q[0, i], q[1, i] = (along * along + squared) * lapse[i] ** 2, 2.0 * along * inward * lapse[i] ** 2
-        q[2, i], q[3, i] = along * lapse[i], inward * lapse[i]
-        factor = 1.0 / (lapse[i] * lapse[i])
+        parts[0, i], parts[1, i] = (r[i] * r[i] + a * a) / delta, a / delta
+        parts[2, i], parts[3, i] = (along * along + squared) / delta**2, 2.0 * along * inward / delta**2
+        parts[4, i], parts[5, i] = along / delta, inward / delta
+        parts[6, i], parts[7, i], parts[8, i] = 1.0 / delta, 6.0 * r[i] / delta, (2.0 * r[i] - 2.0) / delta
+        factor = delta * delta
         for l in range(2, _LARGEST_L + 1):
-            outer[l, 0, i], outer[l, 1, i] = factor, 4.0 * (r[i] - 1.0) * lapse[i] + (l - 2.0) / r[i]
+            outer[l, 0, i], outer[l, 1, i] = factor, 4.0 * (r[i] - 1.0) / delta + (l - 2.0) / r[i]
             factor *= r[i]
     by_m, by_j, by_n = (
         np.empty((largest[0] + 1, 2, nodes)), np.empty((largest[1] + 1, 2, nodes)), np.empty((largest[2] + 1, 2, nodes))
@@ -84,7 +83,7 @@ def radial_nodes(orbits, row, size, largest):
     _phases(w_precession * drift - turn, largest[0], by_m)
     _phases(w_polar * drift, largest[1], by_j)
     _phases(w_radial * drift + math.pi / nodes * (np.arange(nodes) + 0.5), largest[2], by_n)
-    return r, lapse, q, outer, inverse, by_m, by_j, by_n
+    return r, parts, outer, inverse, by_m, by_j, by_n
 
 
 @njit(cache=True, error_model="numpy")
@@ -93,7 +92,7 @@ def polar_nodes(climb, orbits, row, largest):
 
     Returns:
         sin(theta), a sin(theta), velocity (2, nodes), powers of a z over the number of nodes (terms, nodes), harmonics
-        with the factors of the ladder (orders, degrees, 3, nodes), and the phases of m, j and n.
+        with the factors of the ladder (orders, degrees, 3 nodes), and the phases of m, j and n.
     """
     a, x, energy, momentum = (
         orbits.numbers[row, 0],
@@ -138,4 +137,5 @@ def polar_nodes(climb, orbits, row, largest):
             lower = -math.sqrt((d + 4.0) * (d + 1.0))
             harmonics[m, d, 1] *= lower
             harmonics[m, d, 2] *= -lower * math.sqrt((d + 2.0) * (d + 3.0))
-    return sine, spinning, velocity, powers, harmonics, by_m, by_j, by_n
+    flat = harmonics.reshape(harmonics.shape[0], degrees, 3 * nodes)
+    return sine, spinning, velocity, powers, flat, by_m, by_j, by_n

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -75,7 +74,7 @@ def strongest_modes(
     # Few sizes of grid, so that little is compiled.
     reach = 0.0 if e == 0.0 else float(np.ceil(e * 10.0) / 10.0)
     grid = full_grid(eccentricity=reach, equatorial=bool(abs(x) == 1.0), retrograde=bool(x < 0.0))
-    found = jax.device_get(kludge(orbit[None], grid))
+    found = kludge(orbit[None], grid)
     with np.errstate(divide="ignore", invalid="ignore"):
         power = np.where(grid.canonical, np.abs(found.amplitudes[0]) ** 2 / found.frequency[0, ..., None] ** 2, 0.0)
     power = np.nan_to_num(power.reshape(-1))

@@ -34,7 +34,18 @@ from jaxtyping import Bool, Complex, Float, Int
 from swansong.core.errors import FileError
 from swansong.core.files import read_product
 from swansong.core.types import Array
-from swansong.emri.amplitudes.radial_kernels import Table, bounds, family, highest, mix, near_zone, place_of, reach_of
+from swansong.emri.amplitudes.radial_kernels import (
+    DEGREES,
+    RANK,
+    Table,
+    bounds,
+    family,
+    highest,
+    mix,
+    near_zone,
+    place_of,
+    reach_of,
+)
 from swansong.emri.amplitudes.source_kernels import tail
 from swansong.physics.kerr import separatrix
 
@@ -49,8 +60,6 @@ LARGEST_SPIN, LARGEST_E, NEAREST = 0.99, 0.5, 0.5
 
 LARGEST_UP_L, UP_SHARE = 6, 0.75**1.5
 """Largest degree of the table of R_up, and its largest frequency over `highest_frequency`."""
-
-_TOGETHER = 8  # rows of the fixed functions are filled up to multiples of this, degrees to twice that
 
 
 def lowest_radius(a: Float[Array, "..."] | float) -> Float[Array, "..."]:
@@ -125,16 +134,16 @@ class RadialTable:
             The functions, one for all modes and radii.
         """
         table, (fast, slow), low = self.kernel, bounds(float(a)), float(lowest_radius(a))
-        rank, degrees = table.shapes.shape[1], table.shapes.shape[2] // 2
         place = np.array([place_of(table, fast, slow, *one) for one in zip(l, m, w, strict=True)])
         reach = np.array([reach_of(*one) for one in zip(l, w, strict=True)])
-        at = np.array([family(*one) for one in zip(np.minimum(l, table.largest_l), np.clip(m, -l, l), strict=True)])
-        mixed, eigenvalue = np.empty((len(w), 2 * rank), np.float32), np.empty(len(w))
+        known = np.minimum(l, table.largest_l)
+        at = np.array([family(*one) for one in zip(known, np.clip(m, -known, known), strict=True)])
+        mixed, eigenvalue = np.empty((len(w), 2 * RANK), np.float32), np.empty(len(w))
         entries = np.arange(len(w))
         shares = self.shares(np.array([a]))
         mix(table, shares, entries, at, np.minimum(place, table.weights.shape[1]), 0 * entries, mixed, eigenvalue)
-        weights = mixed[:, :rank].astype(float) + 1j * mixed[:, rank:]
-        shapes = table.shapes[at, :, :degrees].astype(float) + 1j * table.shapes[at, :, degrees:]
+        weights = mixed[:, :RANK].astype(float) + 1j * mixed[:, RANK:]
+        shapes = table.shapes[at, :, :DEGREES].astype(float) + 1j * table.shapes[at, :, DEGREES:]
         series = np.einsum("mk,mkd->dm", weights, shapes)
 
         t = 2.0 * np.log(radius - low + 1.0) / reach[:, None] - 1.0
@@ -163,10 +172,9 @@ class RadialTable:
         return RadialValues(value, slope, 2.0 * (radius - 1.0) / delta * slope + potential / delta * value, inside)
 
 
-def _filled(values: np.ndarray, multiple: int) -> np.ndarray:
-    """Zeros behind the last axis, up to a multiple."""
-    missing = -values.shape[-1] % multiple
-    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])
+def _filled(values: np.ndarray, length: int) -> np.ndarray:
+    """Zeros behind the last axis, up to a length."""
+    return np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, length - values.shape[-1])])
 
 
 def read_table(path: str | Path, *, end: End = "infinity") -> RadialTable:
@@ -188,10 +196,10 @@ def read_table(path: str | Path, *, end: End = "infinity") -> RadialTable:
     weights, shapes = [], []
     for part in ("real", "imaginary"):
         weight = np.concatenate([arrays[f"weights_{part}"], arrays[f"fine_weights_{part}"]], axis=-1)
-        weights.append(_filled(weight.astype(np.float32), _TOGETHER))
+        weights.append(_filled(weight.astype(np.float32), RANK))
         shape = arrays[f"shapes_{part}"] * arrays["scales"][:, None, None]
-        shape = np.swapaxes(_filled(np.swapaxes(shape, 1, 2), _TOGETHER), 1, 2)
-        shapes.append(_filled(shape.astype(np.float32), 2 * _TOGETHER))
+        shape = np.swapaxes(_filled(np.swapaxes(shape, 1, 2), RANK), 1, 2)
+        shapes.append(_filled(shape.astype(np.float32), DEGREES))
     kernel = Table(
         weights=np.ascontiguousarray(np.concatenate(weights, axis=-1).transpose(0, 2, 1, 3)),
         shapes=np.concatenate(shapes, axis=-1),

@@ -17,6 +17,9 @@ FARTHEST = 100.0
 """Radius that the slowest modes of the table reach [M]."""
 
 _SMALLEST_L = 2
+RANK, DEGREES = 24, 48
+"""Fixed functions and degrees, filled up with zeros: compilers do better with loops of known length."""
+
 _NEIGHBOURS = 6  # in frequency
 _LAGRANGE = np.array([1.0 / math.prod(i - k for k in range(_NEIGHBOURS) if k != i) for i in range(_NEIGHBOURS)])
 
@@ -90,6 +93,24 @@ def near_zone(l, m, w, a):
     return value
 
 
+@njit(cache=True)
+def sort_entries(families, places, number, steps):
+    """Places of the entries with a family, by family and by the step of their frequency: neighbours share rows."""
+    starts = np.zeros(number * steps + 1, np.int64)
+    for i in range(families.size):
+        if families[i] >= 0:
+            starts[families[i] * steps + max(int(places[i]), 0) + 1] += 1
+    for key in range(starts.size - 1):
+        starts[key + 1] += starts[key]
+    order = np.empty(starts[-1], np.int64)
+    for i in range(families.size):
+        if families[i] >= 0:
+            key = families[i] * steps + max(int(places[i]), 0)
+            order[starts[key]] = i
+            starts[key] += 1
+    return order
+
+
 @njit(cache=True, parallel=True, error_model="numpy", fastmath=SUMS)
 def mix(table, shares, entries, families, places, rows, mixed, eigenvalues):
     """Weights of the fixed functions, and eigenvalues.
@@ -118,12 +139,11 @@ def mix(table, shares, entries, families, places, rows, mixed, eigenvalues):
                     factor *= place - first - k
             weights = table.weights[family, first + i]
             for b in range(0, spins, 4):
+                r0, r1, r2, r3 = weights[b], weights[b + 1], weights[b + 2], weights[b + 3]
                 c0, c1 = np.float32(factor * share[b]), np.float32(factor * share[b + 1])
                 c2, c3 = np.float32(factor * share[b + 2]), np.float32(factor * share[b + 3])
-                for k in range(out.size):
-                    out[k] += (
-                        c0 * weights[b, k] + c1 * weights[b + 1, k] + (c2 * weights[b + 2, k] + c3 * weights[b + 3, k])
-                    )
+                for k in range(2 * RANK):
+                    out[k] += c0 * r0[k] + c1 * r1[k] + (c2 * r2[k] + c3 * r3[k])
             total = 0.0
             for b in range(spins):
                 total += share[b] * table.eigenvalues[family, first + i, b]
@@ -134,29 +154,27 @@ def mix(table, shares, entries, families, places, rows, mixed, eigenvalues):
 @njit(cache=True, error_model="numpy", fastmath=SUMS)
 def series(shapes, mixed, out):
     """Chebyshev coefficients of one radial function, out (2 degrees,): real parts and then imaginary parts."""
-    rank, degrees = mixed.size // 2, out.size // 2
     out[:] = 0.0
-    for k in range(0, rank, 2):
-        a, b, c, d = mixed[k], mixed[rank + k], mixed[k + 1], mixed[rank + k + 1]
+    for k in range(0, RANK, 2):
+        a, b, c, d = mixed[k], mixed[RANK + k], mixed[k + 1], mixed[RANK + k + 1]
         one, two = shapes[k], shapes[k + 1]
-        for i in range(degrees):
-            out[i] += a * one[i] - b * one[degrees + i] + (c * two[i] - d * two[degrees + i])
-            out[degrees + i] += a * one[degrees + i] + b * one[i] + (c * two[degrees + i] + d * two[i])
+        for i in range(DEGREES):
+            out[i] += a * one[i] - b * one[DEGREES + i] + (c * two[i] - d * two[DEGREES + i])
+            out[DEGREES + i] += a * one[DEGREES + i] + b * one[i] + (c * two[DEGREES + i] + d * two[i])
 
 
 @njit(cache=True, error_model="numpy", fastmath=SUMS)
 def sum_series(t, coefficients, work, out):
     """A complex Chebyshev series at nodes t; work (2, nodes), out (2, nodes)."""
-    degrees = coefficients.size // 2
     before, now, real, imaginary = work[0], work[1], out[0], out[1]
     for i in range(t.size):
         before[i], now[i] = t[i], 1.0  # T_-1 and T_0
         real[i] = imaginary[i] = 0.0
-    for k in range(0, degrees, 4):
+    for k in range(0, DEGREES, 4):
         a0, a1 = np.float64(coefficients[k]), np.float64(coefficients[k + 1])
         a2, a3 = np.float64(coefficients[k + 2]), np.float64(coefficients[k + 3])
-        b0, b1 = np.float64(coefficients[degrees + k]), np.float64(coefficients[degrees + k + 1])
-        b2, b3 = np.float64(coefficients[degrees + k + 2]), np.float64(coefficients[degrees + k + 3])
+        b0, b1 = np.float64(coefficients[DEGREES + k]), np.float64(coefficients[DEGREES + k + 1])
+        b2, b3 = np.float64(coefficients[DEGREES + k + 2]), np.float64(coefficients[DEGREES + k + 3])
         for i in range(t.size):
             double, one = 2.0 * t[i], now[i]
             two = double * one - before[i]

@@ -25,19 +25,18 @@ from jaxtyping import Bool, Complex, Float, Int
 
 from swansong.core.padding import in_padded_batches
 from swansong.core.types import Array
+from swansong.emri.amplitudes.kludge import MIXED_L, mixing_table
 from swansong.emri.amplitudes.modes import LARGEST_L
 from swansong.emri.amplitudes.orbit_kernels import SIZES, Orbits
 from swansong.emri.amplitudes.radial import RadialTable, lowest_radius
-from swansong.emri.amplitudes.radial_kernels import mix
+from swansong.emri.amplitudes.radial_kernels import mix, sort_entries
 from swansong.emri.amplitudes.source_kernels import Mixing, amplitudes, place_modes
 from swansong.physics.geodesics import OrbitFrequencies, OrbitNodes, orbit_nodes
-from swansong.physics.spheroidal import LARGEST_SPHEROIDICITY, MixingTable
 from swansong.physics.spin_weighted import recurrence
 
-_SPHERICAL_L = LARGEST_L + 5  # spheroidal harmonics of the fastest modes reach this far
 _POLAR = 8  # nodes of a quarter of a polar period
-_TOLERANCE, _TERMS = 1e-7, 12  # what is left out of the expansion in a z / r, and most of its terms
-_TOGETHER = 250_000  # modes whose radial functions are held at once
+_TOLERANCE, _TERMS = 1e-9, 15  # what is left out of the expansion in a z / r, and most of its terms
+_TOGETHER = 128_000  # modes whose radial functions are held at once: what the caches hold
 _TASK = 1024  # most modes of an orbit that a core takes at a time
 _CORES = 8  # that a single orbit is divided among
 
@@ -75,7 +74,7 @@ class SourceOrbits(NamedTuple):
 @functools.cache
 def _mixing() -> Mixing:
     """Mixing coefficients of spheroidal harmonics."""
-    table = MixingTable.build(largest_m=LARGEST_L, largest_l=_SPHERICAL_L, reach=LARGEST_SPHEROIDICITY, step=0.05)
+    table = mixing_table()
     return Mixing(np.asarray(table.coefficients), np.asarray(table.slopes), float(table.reach), float(table.step))
 
 
@@ -152,38 +151,59 @@ def source_modes(
     given = np.full(len(listed), length) if counts is None else np.asarray(counts)
     values, inside = np.zeros((number, length), complex), np.zeros((number, length), bool)
     frequency = np.zeros((number, length))
-    together = max(1, _TOGETHER // max(length, 1))
+    together = min(number, max(1, _TOGETHER // max(length, 1)))
+    work = _Work.of(together, length, table.kernel.weights.shape[3])
     for first in range(0, number, together):
         rows = slice(first, min(first + together, number))
         each = len(listed) > 1
         _compute(
             table, orbits.select(rows), listed[rows] if each else listed, given[rows] if each else given,
-            (values[rows], frequency[rows], inside[rows]),
+            (values[rows], frequency[rows], inside[rows]), work,
         )  # fmt: skip
     return SourceModes(values, frequency, inside)
 
 
+class _Work(NamedTuple):
+    """Arrays between the steps, used again for every batch of orbits: fresh memory is slow."""
+
+    families: np.ndarray
+    size: np.ndarray
+    place: np.ndarray
+    reach: np.ndarray
+    eigenvalues: np.ndarray
+    mixed: np.ndarray
+
+    @classmethod
+    def of(cls, orbits: int, modes: int, width: int) -> "_Work":
+        """For so many orbits and modes, (orbits, modes) each, and weights of so many fixed functions."""
+        shape = (orbits, modes)
+        numbers = (np.empty(shape) for _ in range(3))
+        return cls(np.empty(shape, np.int16), np.empty(shape, np.int8), *numbers, np.empty((*shape, width), np.float32))
+
+
 def _compute(
-    table: RadialTable, orbits: Orbits, modes: np.ndarray, counts: np.ndarray, out: tuple[np.ndarray, ...]
+    table: RadialTable,
+    orbits: Orbits,
+    modes: np.ndarray,
+    counts: np.ndarray,
+    out: tuple[np.ndarray, ...],
+    work: _Work,
 ) -> None:
     """Fill amplitudes, frequencies and whether modes are inside, (orbits, modes) each."""
     values, frequency, inside = out
     shape, kernel = values.shape, table.kernel
     orbits = orbits._replace(shares=table.shares(orbits.numbers[:, 0]))
-    families, size = np.empty(shape, np.int16), np.empty(shape, np.int8)
-    place, reach, eigenvalues = np.empty(shape), np.empty(shape), np.empty(shape)
+    families, size, place, reach, eigenvalues, mixed = (part[: shape[0]] for part in work)
     place_modes(kernel, orbits, modes, counts, frequency, families, place, reach, size)
     inside[:] = families >= 0
     # Family by family, since the whole table does not fit the caches.
-    entries = np.argsort(families, axis=None, kind="stable")
-    entries = entries[np.count_nonzero(families < 0) :]
-    mixed = np.empty((*shape, kernel.weights.shape[3]), np.float32)
+    entries = sort_entries(families.ravel(), place.ravel(), *kernel.weights.shape[:2])
     flat = [array.reshape(values.size, *array.shape[2:]) for array in (families, place, mixed, eigenvalues)]
     mix(kernel, orbits.shares, entries, flat[0], flat[1], np.repeat(np.arange(shape[0]), shape[1]), flat[2], flat[3])
     listed = np.broadcast_to(counts, shape[0])
     most = min(_TASK, max(64, -(-int(listed.sum()) // _CORES)))
     tasks = [(row, start, min(start + most, end)) for row, end in enumerate(listed) for start in range(0, end, most)]
-    climb = recurrence(largest_m=LARGEST_L, largest_l=_SPHERICAL_L)
+    climb = recurrence(largest_m=LARGEST_L, largest_l=MIXED_L)
     placed = (frequency, families, reach, size)
     amplitudes(
         kernel, _mixing(), climb, orbits, modes, np.array(tasks, np.int64).reshape(-1, 3), placed, mixed, eigenvalues,

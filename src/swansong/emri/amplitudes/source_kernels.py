@@ -113,82 +113,81 @@ def _polynomials(coefficients, u, out):
 
 
 @njit(cache=True, error_model="numpy", fastmath=SUMS)
-def _radial_sum(wave, r, lapse, q, outer, found, factors, a, m, w, eigenvalue):
+def _radial_sum(wave, parts, outer, found, factors, m, w, eigenvalue):
     """Sum over the nodes of the radial weights times the radial function and the factors of the polar motion.
+
+    With u = i kappa v - s instead of the slope s, the second derivative leaves lambda + 6 i w r of v.
 
     Args:
         wave: cos and sin of the phase, (2, nodes).
-        r: Radii.
-        lapse: 1 / Delta.
-        q: Parts of the weights, (4, nodes).
+        parts: What depends on the radius alone, (9, nodes), see `radial_nodes`.
         outer: Prefactor of the function and its logarithmic slope, (2, nodes).
         found: The rest of the function and its slope, real and imaginary, (4, nodes).
         factors: Of the five weights, real and imaginary, (10, nodes).
-        a: Spin.
         m: Order.
         w: Frequency.
         eigenvalue: lambda.
     """
     real, imaginary = 0.0, 0.0
-    for i in range(r.size):
+    for i in range(parts.shape[1]):
         vr, vi = outer[0, i] * found[0, i], outer[0, i] * found[1, i]
-        sr, si = outer[0, i] * found[2, i] + outer[1, i] * vr, outer[0, i] * found[3, i] + outer[1, i] * vi
-        rise = 2.0 * r[i] - 2.0
-        ratio = ((r[i] * r[i] + a * a) * w - a * m) * lapse[i]
+        kappa = w * parts[0, i] - m * parts[1, i]
+        ur = -kappa * vi - outer[0, i] * found[2, i] - outer[1, i] * vr
+        ui = kappa * vr - outer[0, i] * found[3, i] - outer[1, i] * vi
         cosine, sine = wave[0, i], wave[1, i]
-        two, other_two = q[0, i] * cosine, q[1, i] * sine
-        one, other_one = q[2, i] * cosine, q[3, i] * sine
-        # i ratio v - s of the function v and its slope s.
-        ur, ui = -ratio * vi - sr, ratio * vr - si
-        er, ei = eigenvalue * lapse[i] - 2.0 * ratio * ratio, (6.0 * w * r[i] - ratio * rise) * lapse[i]
-        fr, fi = rise * lapse[i], -2.0 * ratio
-        g0, g1 = two * vr - other_two * vi, two * vi + other_two * vr
-        real += g0 * factors[0, i] - g1 * factors[1, i]
-        imaginary += g0 * factors[1, i] + g1 * factors[0, i]
-        g0, g1 = one * ur - other_one * ui, one * ui + other_one * ur
-        real += g0 * factors[2, i] - g1 * factors[3, i]
-        imaginary += g0 * factors[3, i] + g1 * factors[2, i]
-        g0, g1 = one * vr - other_one * vi, one * vi + other_one * vr
-        real += g0 * factors[4, i] - g1 * factors[5, i]
-        imaginary += g0 * factors[5, i] + g1 * factors[4, i]
-        g0 = cosine * (vr * er - vi * ei + sr * fr - si * fi)
-        g1 = cosine * (vr * ei + vi * er + sr * fi + si * fr)
-        real += g0 * factors[6, i] - g1 * factors[7, i]
-        imaginary += g0 * factors[7, i] + g1 * factors[6, i]
-        g0, g1 = cosine * ur, cosine * ui
-        real += g0 * factors[8, i] - g1 * factors[9, i]
-        imaginary += g0 * factors[9, i] + g1 * factors[8, i]
-    return complex(real, imaginary) / r.size
+        two, other_two = parts[2, i] * cosine, parts[3, i] * sine
+        one, other_one = parts[4, i] * cosine, parts[5, i] * sine
+        er, ei = eigenvalue * parts[6, i], w * parts[7, i]
+        # What multiplies v.
+        a = factors[6, i] * er - factors[7, i] * ei
+        b = factors[6, i] * ei + factors[7, i] * er
+        a = a * cosine + factors[0, i] * two - factors[1, i] * other_two
+        b = b * cosine + factors[1, i] * two + factors[0, i] * other_two
+        a += factors[4, i] * one - factors[5, i] * other_one
+        b += factors[5, i] * one + factors[4, i] * other_one
+        # What multiplies u.
+        c = factors[8, i] - factors[6, i] * parts[8, i] - 2.0 * kappa * factors[7, i]
+        d = factors[9, i] - factors[7, i] * parts[8, i] + 2.0 * kappa * factors[6, i]
+        c = c * cosine + factors[2, i] * one - factors[3, i] * other_one
+        d = d * cosine + factors[3, i] * one + factors[2, i] * other_one
+        real += a * vr - b * vi + (c * ur - d * ui)
+        imaginary += a * vi + b * vr + (c * ui + d * ur)
+    return complex(real, imaginary) / parts.shape[1]
 
 
 @njit(cache=True, error_model="numpy", fastmath=SUMS)
-def _polar_values(wave, harmonics, mixed, sine, spinning, velocity, g, out):
+def _polar_values(wave, harmonics, first, mixed, sine, spinning, velocity, g, sums, out):
     """Polar weights at the nodes.
 
     Args:
         wave: cos and sin of the phase, (2, nodes).
-        harmonics: Of one order, with the factors of the ladder, (degrees, 3, nodes).
+        harmonics: Of one order, with the factors of the ladder, (degrees, 3 nodes).
+        first: Lowest degree of that order.
         mixed: Mixing coefficients with their signs, (degrees,).
         sine: Of the polar angle.
         spinning: a times that.
         velocity: Real and imaginary part, (2, nodes).
         g: a w.
+        sums: Place for sums, (3 nodes,).
         out: Written: S2 and a sin(th) S1 with the plain wave, S1 and a sin(th) S with the velocity, S with its square,
-            (5, nodes); also the place where sums are made.
+            (5, nodes).
     """
     nodes = sine.size
-    out[:3, :nodes] = 0.0
-    for d in range(mixed.size):
-        c, rows = mixed[d], harmonics[d]
-        if abs(c) < 1e-12:
+    sums[:] = 0.0
+    for d in range(first - 2, mixed.size - 1, 2):
+        c, e = mixed[d], mixed[d + 1]
+        if abs(c) < 1e-13 and abs(e) < 1e-13:
             continue
-        for i in range(nodes):
-            out[0, i] += c * rows[0, i]
-            out[1, i] += c * rows[1, i]
-            out[2, i] += c * rows[2, i]
+        one, two = harmonics[d], harmonics[d + 1]
+        for i in range(sums.size):
+            sums[i] += c * one[i] + e * two[i]
+    if (mixed.size - first) % 2 == 1:
+        c, one = mixed[mixed.size - 1], harmonics[mixed.size - 1]
+        for i in range(sums.size):
+            sums[i] += c * one[i]
     for i in range(nodes):
         turn = g * sine[i]
-        s, plain, twice = out[0, i], out[1, i], out[2, i]
+        s, plain, twice = sums[i], sums[nodes + i], sums[2 * nodes + i]
         first = plain + turn * s
         second = twice + turn * (2.0 * plain + turn * s)
         cosine, vr, vi = wave[0, i], velocity[0, i], velocity[1, i]
@@ -353,6 +352,7 @@ def _one_task(table, mixing, climb, orbits, row, modes, placed, mixed, eigenvalu
     center = (climb.lowest.shape[1] - 1) // 2
     coefficients, mixing_row = np.empty(table.shapes.shape[2], np.float32), np.empty(harmonics.shape[1])
     polar_wave, polar_weights, polar = np.empty((2, sine.size)), np.empty((5, sine.size)), np.empty((5, terms))
+    sums_polar = np.empty(3 * sine.size)
     radial = np.empty((10, 4 * (terms // 4 + 1)))
     # Radial functions are summed at a few nodes of the range of the orbit first.
     few = 8 * math.ceil((6.0 + 28.0 * e) / 8.0)
@@ -368,7 +368,7 @@ def _one_task(table, mixing, climb, orbits, row, modes, placed, mixed, eigenvalu
     for group in range(COUNTS.size):
         if firsts[group] == firsts[group + 1]:
             continue
-        r, lapse, q, outer, inverse, by_m, by_j, by_n = radial_nodes(orbits, row, group, largest)
+        r, parts, outer, inverse, by_m, by_j, by_n = radial_nodes(orbits, row, group, largest)
         nodes = r.size
         matrices, found = np.empty((2, few, nodes)), np.empty((4, nodes))
         spreading(low, high, np.log(r - lowest + 1.0), matrices)
@@ -398,11 +398,22 @@ def _one_task(table, mixing, climb, orbits, row, modes, placed, mixed, eigenvalu
                 _outgoing(l, w, r, found, before)
             _wave(by_n, by_j, by_m, n, j, m, wave)
             _wave(polar_n, polar_j, polar_m, n, j, m, polar_wave)
-            _polar_values(polar_wave, harmonics[m + center], mixing_row, sine, spinning, velocity, a * w, polar_weights)
+            _polar_values(
+                polar_wave,
+                harmonics[m + center],
+                max(2, abs(m)),
+                mixing_row,
+                sine,
+                spinning,
+                velocity,
+                a * w,
+                sums_polar,
+                polar_weights,
+            )
             _moments(polar_weights, polar_powers, polar)
             _expansion(polar, radial)
             _polynomials(radial, inverse, factors)
-            total = _radial_sum(wave, r, lapse, q, before, found, factors, a, float(m), w, eigenvalues[i])
+            total = _radial_sum(wave, parts, before, found, factors, float(m), w, eigenvalues[i])
             factor = near_zone(l, m, w, a) if table.horizon else tail(l, w)
             value = sign * (-2.0 * math.pi / time) * factor * total
             values[i] = value.conjugate() if turned else value

@@ -21,7 +21,6 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 from scipy.interpolate import BPoly, CubicSpline, PPoly
@@ -230,7 +229,7 @@ def _dominant_modes(orbits: Float[np.ndarray, "k 4"], *, share: float) -> Int[np
     # Few sizes of grid, so that little is compiled.
     reach = math.ceil(few[:, 2].max() * 10.0) / 10.0
     grid = full_grid(eccentricity=reach, equatorial=True, retrograde=retrograde)
-    found = jax.device_get(kludge(few, grid))
+    found = kludge(few, grid)
     w = found.frequency[..., None]
     power = np.abs(found.amplitudes / np.where(w == 0.0, np.inf, w)) ** 2
     power = np.where(grid.canonical, power, 0.0).reshape(len(few), -1)
