@@ -24,7 +24,8 @@ _ABOUT = {
     "emri_orbit_amplitudes": "amplitudes of the strongest modes of one orbit; `swansong report` draws its folder",
     "emri_amplitudes_check": "a model of amplitudes against solved orbits; `swansong report` draws its folder",
     _SET_KIND: "amplitudes of solved orbits; `swansong emri amplitudes check` judges a model on them",
-    "emri_radial_functions": "radial functions of the Teukolsky equation, tabulated for models of amplitudes",
+    "emri_radial_functions": "radial functions of the Teukolsky equation, tabulated for amplitudes at infinity",
+    "emri_radial_functions_up": "radial functions of the Teukolsky equation, tabulated for amplitudes at the horizon",
 }
 """What products are whose kind does not say it."""
 

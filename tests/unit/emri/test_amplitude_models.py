@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import brentq
 
 from swansong.core.errors import DomainError, InputError
+from swansong.emri.amplitudes.errors import kludge_error
 from swansong.emri.amplitudes.kludge import kludge_modes
 from swansong.emri.amplitudes.models import MODELS, dominant_modes, load
 from swansong.emri.amplitudes.products import mode_error
@@ -209,6 +210,7 @@ def test_outside_the_domain_the_baseline_answers_and_says_so(lowrank):
     np.testing.assert_allclose(found.values[1], kludge_modes(orbit, MODES)[0], rtol=1e-12)
     np.testing.assert_allclose(found.values[0], lowrank(**inside, modes=MODES).values[0], rtol=1e-12)
     assert found.error[1] > found.error[0]
+    assert found.error[1] == kludge_error(orbit)[0]
     np.testing.assert_allclose(lowrank.error(**both, extrapolate="kludge"), found.error)
 
 

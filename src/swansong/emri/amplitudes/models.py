@@ -5,11 +5,9 @@ lowrank     the Teukolsky source integrated against radial functions from a tabl
 """
 
 import functools
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import resources
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +17,7 @@ from swansong.core.errors import DomainError, InputError
 from swansong.core.padding import in_padded_batches
 from swansong.emri.amplitudes.answers import AmplitudeModel, Amplitudes, Extrapolate
 from swansong.emri.amplitudes.domain import Domain
+from swansong.emri.amplitudes.errors import error_coefficients, kludge_error, quadratic
 from swansong.emri.amplitudes.horizon import horizon_modes
 from swansong.emri.amplitudes.kludge import kludge_modes
 from swansong.emri.amplitudes.modes import check_modes
@@ -30,7 +29,6 @@ from swansong.physics.geodesics import OrbitFrequencies, check_generic_orbit, ne
 
 _NEAR_RESONANCE = 0.01  # of |k Omega_theta - n Omega_r| / Omega_r
 _DOMINANT, _MOST = 1e-3, 4096  # share of the power that a dominant set leaves out, and most of its modes
-_KLUDGE_ERROR = 1e-3
 _REST, _EVERY = 1e-6, 20_000  # share of the power that fluxes leave out, and most of their modes
 
 
@@ -95,7 +93,7 @@ class _Model(ABC):
             modes=lists if modes is None else lists[0],
             orbits=orbits,
             frequencies=omega,
-            error=np.where(outside, _KLUDGE_ERROR, self._errors(orbits)),
+            error=np.where(outside, kludge_error(orbits), self._errors(orbits)),
             resonant=_resonant(orbits, frequencies),
             extrapolated=outside,
         )
@@ -111,7 +109,7 @@ class _Model(ABC):
     ) -> Float[np.ndarray, " orbits"]:
         """Estimated mode-distribution error of each orbit; see `AmplitudeModel`."""
         orbits, outside = self._checked(a, p, e, x, extrapolate)
-        return np.where(outside, _KLUDGE_ERROR, self._errors(orbits))
+        return np.where(outside, kludge_error(orbits), self._errors(orbits))
 
     def _checked(
         self, a: object, p: object, e: object, x: object, extrapolate: Extrapolate
@@ -189,20 +187,7 @@ class Kludge(_Model):
         return f"no orbit is outside, got {orbit}"
 
     def _errors(self, orbits: Float[np.ndarray, "orbits 4"]) -> Float[np.ndarray, " orbits"]:
-        return np.full(len(orbits), _KLUDGE_ERROR)
-
-
-def quadratic(q: Float[np.ndarray, "orbits 4"]) -> Float[np.ndarray, "orbits 15"]:
-    """One, the coordinates, their squares and products: what the error estimate is made of."""
-    first, second = np.triu_indices(q.shape[1])
-    return np.column_stack([np.ones(len(q)), q, q[:, first] * q[:, second]])
-
-
-@functools.cache
-def _error_coefficients() -> Float[np.ndarray, " terms"]:
-    """Coefficients of log10 E, raised so that 95 % of solved orbits lie below."""
-    text = (resources.files("swansong.emri.amplitudes") / "data" / "errors.json").read_text()
-    return np.array(json.loads(text)["coefficients"])
+        return kludge_error(orbits)
 
 
 class LowRank(_Model):
@@ -312,7 +297,9 @@ class LowRank(_Model):
         )
 
     def _errors(self, orbits: Float[np.ndarray, "orbits 4"]) -> Float[np.ndarray, " orbits"]:
-        return 10.0 ** (quadratic(np.clip(self.domain.coordinates(orbits), -1.0, 1.0)) @ _error_coefficients())
+        # Fitted in the coordinates of the packaged domain, whatever the one of this model.
+        q = np.clip(Domain().coordinates(orbits), -1.0, 1.0)
+        return 10.0 ** (quadratic(q) @ error_coefficients("lowrank"))
 
 
 _MODELS: dict[str, Callable[[], AmplitudeModel]] = {"kludge": Kludge, "lowrank": LowRank}

@@ -28,9 +28,8 @@ from scipy.interpolate import BPoly, CubicSpline, PPoly
 from swansong.core.constants import MEGAPARSEC, SOLAR_MASS_METRES
 from swansong.core.errors import DomainError, InputError
 from swansong.emri.amplitudes.answers import AmplitudeModel, Amplitudes
-from swansong.emri.amplitudes.kludge import full_grid, kludge
 from swansong.emri.amplitudes.modes import canonical, check_modes, polar_index
-from swansong.emri.amplitudes.products import dominant
+from swansong.emri.amplitudes.plan import strongest_modes
 from swansong.emri.harmonics.kernels import sum_harmonics
 from swansong.emri.harmonics.slow import TrackTable, knots
 from swansong.emri.tracks import YEAR, load
@@ -38,6 +37,7 @@ from swansong.emri.tracks.units import plunge_seconds
 from swansong.physics.kerr import separatrix
 from swansong.physics.spheroidal import spheroidal_harmonic
 
+_MOST = 20_000  # modes of one orbit
 _SNAPSHOTS = 16  # orbits along the track at which the modes are chosen
 _SOFTENING = 0.02  # [M], of the logarithm in which amplitudes are splines; as in the table of harmonics
 _CLOSEST = 1e-6  # spacing of the points in that logarithm; a short stretch needs few of them
@@ -180,6 +180,8 @@ def inspiral_waveform(
             f"`inspiral_waveform` needs a cadence from 0 to the duration and 4 points or more, got {cadence} s, "
             f"{duration} s and {points}; leave them out for the defaults"
         )
+    if not 0.0 < share <= 1.0:
+        raise InputError(f"`share` must lie in (0, 1], got {share}; 0.99 is usual")
     tracks = load() if tracks is None else tracks
     inspiral = _Inspiral(mass_1, mass_2, spin, plunge_time, final_eccentricity)
     fine = knots(duration=duration, plunge=inspiral.plunge)
@@ -225,16 +227,8 @@ def _place(orbits: Float[np.ndarray, "k 4"]) -> Float[np.ndarray, " k"]:
 def _dominant_modes(orbits: Float[np.ndarray, "k 4"], *, share: float) -> Int[np.ndarray, "modes 4"]:
     """Modes that are among the dominant ones of some orbit, by the analytic baseline."""
     few = orbits[np.linspace(0, len(orbits) - 1, _SNAPSHOTS).round().astype(int)]
-    retrograde = bool(few[0, 3] < 0.0)
-    # Few sizes of grid, so that little is compiled.
-    reach = math.ceil(few[:, 2].max() * 10.0) / 10.0
-    grid = full_grid(eccentricity=reach, equatorial=True, retrograde=retrograde)
-    found = kludge(few, grid)
-    w = found.frequency[..., None]
-    power = np.abs(found.amplitudes / np.where(w == 0.0, np.inf, w)) ** 2
-    power = np.where(grid.canonical, power, 0.0).reshape(len(few), -1)
-    places = np.unique(np.concatenate([dominant(row, share=share, least=0.0) for row in power]))
-    return polar_index(grid.modes[places], retrograde=retrograde)
+    chosen = [strongest_modes(one, share=1.0 - share, most=_MOST)[0] for one in few]
+    return np.unique(np.concatenate(chosen), axis=0)
 
 
 def _both_signs(modes: Int[np.ndarray, "modes 4"], *, spin: float) -> Int[np.ndarray, "modes 4"]:
