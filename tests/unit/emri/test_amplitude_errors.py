@@ -37,8 +37,13 @@ def test_the_map_lies_above_solved_orbits_but_not_far(solved):
     assert (ratio < 20.0).all()
 
 
-def test_far_orbits_get_the_smallest_error_that_is_promised():
-    np.testing.assert_array_equal(kludge_error(FAR[:, :4]), 1e-5)
+def test_far_orbits_are_good_and_get_no_worse_with_distance():
+    found = kludge_error(FAR[:, :4])
+    assert ((found > FAR[:, 4]) & (found < 1e-4)).all()
+    for a, e, x in ((0.5, 0.2, 0.7), (0.97, 0.2, -0.86), (0.97, 0.0, 1.0), (0.0, 0.0, 1.0), (0.3, 0.5, 0.2)):
+        along = kludge_error(np.array([[a, p, e, x] for p in (10.0, 20.0, 40.0, 80.0, 300.0, 1e4)]))
+        assert (np.diff(along) <= 1e-12).all()
+    assert kludge_error(np.array([[0.3, 1e4, 0.1, 0.5]]))[0] == 1e-5
 
 
 def test_no_digit_is_promised_of_very_eccentric_orbits():

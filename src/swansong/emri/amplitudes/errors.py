@@ -68,7 +68,8 @@ def error_coefficients(name: Literal["kludge", "lowrank"]) -> Float[np.ndarray, 
 def kludge_error(orbits: Float[np.ndarray, "orbits 4"]) -> Float[np.ndarray, " orbits"]:
     """Expected error E of the analytic baseline against the Teukolsky equation.
 
-    Solved were orbits with a to 0.998, e to 0.7, and 0.1 to 60 M from the separatrix; elsewhere it is an extrapolation.
+    Fitted to orbits with a to 0.998, e to 0.7, and 0.1 to 60 M from the separatrix, of which those above e = 0.63 are
+    not confirmed by an independent solver; elsewhere it is an extrapolation.
 
     Args:
         orbits: (a, p, e, x), any bound orbits.
