@@ -11,8 +11,8 @@ _SHORTEST = "0.3"  # compilations that take longer are kept [s]
 def keep_compiled() -> None:
     """Let JAX keep what it compiles, unless the environment says where or the user has no folder for caches.
 
-    The folder is `swansong/jax-CPU` in the user's cache. Compiled code is good for one kind of processor only, and homes
-    are shared between machines.
+    The folder is `swansong/jax-CPU` in the user's cache. Compiled code is good for one kind of processor only, and
+    homes are shared between machines.
     """
     given = os.environ.get("XDG_CACHE_HOME")
     try:

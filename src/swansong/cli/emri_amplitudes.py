@@ -68,7 +68,7 @@ def evaluate(
         semi_latus_rectum: Semi-latus rectum [M].
         eccentricity: Eccentricity.
         cos_inclination: Cosine of the inclination, negative for a retrograde orbit.
-        model: Model of the amplitudes: lowrank, or kludge for the analytic baseline.
+        model: Model of the amplitudes: lowrank, kludge (the analytic baseline) or decoder (a network).
         share: Share of the power that the modes carry together.
         extrapolate: Outside the domain of the model, stop with an error or take the analytic baseline.
         run: Output and display.
@@ -103,7 +103,7 @@ def check(
 
     Args:
         solved: Set of solved amplitudes (HDF5).
-        model: Model of the amplitudes: lowrank, or kludge for the analytic baseline.
+        model: Model of the amplitudes: lowrank, kludge (the analytic baseline) or decoder (a network).
         orbits: Number of orbits to judge, spread evenly over the set; all by default.
         run: Output and display.
         called: How the command was called.

@@ -169,7 +169,7 @@ class TestSettings:
             ({"largest_l": 1}, "largest_l"),
             ({"groups": 5}, "groups"),
             ({"coarse": [15, 6, 26]}, "multiples of 4"),
-            ({"coarse": [64, 6, 26]}, "must not exceed the grid"),
+            ({"coarse": [68, 6, 26]}, "must not exceed the grid"),
             ({"kernels": [[3, 2, 3]]}, "odd"),
             ({"dilations": [[1, 0, 1]]}, "dilations"),
             ({"weights": {"modulus": 0.0, "distribution": 0.0, "phase": 0.0}}, "zero"),

@@ -2,6 +2,7 @@
 
 kludge      the analytic baseline: multipole formulas on exact geodesics, any orbit
 lowrank     the Teukolsky source integrated against radial functions from a table of low rank (default)
+decoder     the published network, trained on solved orbits at a small size
 """
 
 import functools
@@ -302,7 +303,14 @@ class LowRank(_Model):
         return 10.0 ** (quadratic(q) @ error_coefficients("lowrank"))
 
 
-_MODELS: dict[str, Callable[[], AmplitudeModel]] = {"kludge": Kludge, "lowrank": LowRank}
+def _decoder() -> AmplitudeModel:
+    # Its module builds on this one.
+    from swansong.emri.amplitudes.decoder_model import Decoder
+
+    return Decoder()
+
+
+_MODELS: dict[str, Callable[[], AmplitudeModel]] = {"kludge": Kludge, "lowrank": LowRank, "decoder": _decoder}
 MODELS = tuple(_MODELS)
 """Names of the models."""
 
