@@ -345,18 +345,18 @@ def kludge(orbits: Float[np.ndarray, "orbits 4"], grid: ModeGrid) -> KludgeModes
     blocks = -(-columns // _COLUMNS)
     j, n = np.zeros((2, LARGEST_L + 1, blocks * _COLUMNS), np.int64)
     j[:rows, :columns], n[:rows, :columns] = grid
-    found = KludgeModes(
-        np.empty((count, rows, columns, LARGEST_L - SMALLEST_L + 1), complex), np.empty((count, rows, columns))
-    )
+    amplitudes = np.empty((count, rows, columns, LARGEST_L - SMALLEST_L + 1), complex)
+    frequency = np.empty((count, rows, columns))
     for first in range(0, count, together):
         size = min(together, count - first)
         batch = jnp.asarray(given[np.minimum(first + np.arange(together), count - 1)])
         for start in range(0, columns, _COLUMNS):
             block, width = slice(start, start + _COLUMNS), min(_COLUMNS, columns - start)
-            part = jax.device_get(_compiled(_mixing(), batch, j[:, block], n[:, block], radial))
-            found.amplitudes[first : first + size, :, start : start + width] = part.amplitudes[:size, :rows, :width]
-            found.frequency[first : first + size, :, start : start + width] = part.frequency[:size, :rows, :width]
-    return found
+            groups = jnp.asarray(j[:, block]), jnp.asarray(n[:, block])
+            part = jax.device_get(_compiled(_mixing(), batch, *groups, radial))
+            amplitudes[first : first + size, :, start : start + width] = part.amplitudes[:size, :rows, :width]
+            frequency[first : first + size, :, start : start + width] = part.frequency[:size, :rows, :width]
+    return KludgeModes(amplitudes, frequency)  # pyright: ignore[reportArgumentType]
 
 
 def kludge_modes(

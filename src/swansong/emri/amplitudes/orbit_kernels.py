@@ -82,7 +82,7 @@ def radial_nodes(orbits, row, size, largest):
     )  # fmt: skip
     _phases(w_precession * drift - turn, largest[0], by_m)
     _phases(w_polar * drift, largest[1], by_j)
-    _phases(w_radial * drift + math.pi / nodes * (np.arange(nodes) + 0.5), largest[2], by_n)
+    _phases(w_radial * drift + math.pi / nodes * (np.arange(r.size) + 0.5), largest[2], by_n)
     return r, parts, outer, inverse, by_m, by_j, by_n
 
 

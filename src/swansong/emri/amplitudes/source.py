@@ -177,8 +177,14 @@ class _Work(NamedTuple):
     def of(cls, orbits: int, modes: int, width: int) -> "_Work":
         """For so many orbits and modes, (orbits, modes) each, and weights of so many fixed functions."""
         shape = (orbits, modes)
-        numbers = (np.empty(shape) for _ in range(3))
-        return cls(np.empty(shape, np.int16), np.empty(shape, np.int8), *numbers, np.empty((*shape, width), np.float32))
+        return cls(
+            families=np.empty(shape, np.int16),
+            size=np.empty(shape, np.int8),
+            place=np.empty(shape),
+            reach=np.empty(shape),
+            eigenvalues=np.empty(shape),
+            mixed=np.empty((*shape, width), np.float32),
+        )
 
 
 def _compute(
