@@ -58,7 +58,7 @@ def strongest(power: Float[np.ndarray, "modes"], *, share: float, most: int) -> 
 
 
 def strongest_modes(
-    orbit: Float[np.ndarray, "4"], *, share: float, most: int
+    orbit: Float[np.ndarray, "4"], *, share: float, most: int, eccentricity: float = 0.0
 ) -> tuple[Int[np.ndarray, "modes 4"], float]:
     """The modes of an orbit that carry its power, by the analytic baseline.
 
@@ -66,13 +66,15 @@ def strongest_modes(
         orbit: (a, p, e, x).
         share: Share of the power that may be left out.
         most: Most modes.
+        eccentricity: Look among the modes of an orbit of this eccentricity, if it is larger: close to the separatrix
+            the radial motion has more harmonics than farther out.
 
     Returns:
         (l, m, k, n), strongest first, and the share that is left out.
     """
     _, _, e, x = orbit
     # Few sizes of grid, so that little is compiled.
-    reach = 0.0 if e == 0.0 else float(np.ceil(e * 10.0) / 10.0)
+    reach = 0.0 if e == 0.0 else float(np.ceil(max(e, eccentricity) * 10.0) / 10.0)
     grid = full_grid(eccentricity=reach, equatorial=bool(abs(x) == 1.0), retrograde=bool(x < 0.0))
     found = kludge(orbit[None], grid)
     with np.errstate(divide="ignore", invalid="ignore"):

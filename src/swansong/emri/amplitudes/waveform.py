@@ -227,7 +227,8 @@ def _place(orbits: Float[np.ndarray, "k 4"]) -> Float[np.ndarray, " k"]:
 def _dominant_modes(orbits: Float[np.ndarray, "k 4"], *, share: float) -> Int[np.ndarray, "modes 4"]:
     """Modes that are among the dominant ones of some orbit, by the analytic baseline."""
     few = orbits[np.linspace(0, len(orbits) - 1, _SNAPSHOTS).round().astype(int)]
-    chosen = [strongest_modes(one, share=1.0 - share, most=_MOST)[0] for one in few]
+    largest = float(few[:, 2].max())
+    chosen = [strongest_modes(one, share=1.0 - share, most=_MOST, eccentricity=largest)[0] for one in few]
     return np.unique(np.concatenate(chosen), axis=0)
 
 
