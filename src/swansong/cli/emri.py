@@ -1,7 +1,6 @@
 """The verbs of `swansong emri`: options and their checks; the work is in `emri_search` and its like."""
 
 import math
-import sys
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -20,10 +19,10 @@ from swansong.cli.emri_options import (
     positive,
 )
 from swansong.cli.options import Called, Flag, Invocation, Overrides, RunOptions, Whole, at_least, on_interrupt
-from swansong.cli.output import Screen, check_file, choose_folder, present
+from swansong.cli.output import choose_folder, present, write_beginning
 from swansong.core.config import load, template
 from swansong.core.errors import FileError, InputError
-from swansong.core.files import read_product, write_text
+from swansong.core.files import read_product
 from swansong.emri.problem import LONGEST, PROBLEMS, Problem
 from swansong.emri.search.settings import CAMPAIGN_KIND
 
@@ -322,13 +321,7 @@ def init(
         raise FileError(f"There is no problem {name!r}; give one of {', '.join(PROBLEMS)}")
     title = "An inspiral problem; every key may be left out.\nUse it with: swansong emri search DATA.h5 FILE"
     text = template(load(Problem, PROBLEMS[name]), title=title)
-    if str(out) == "-":
-        sys.stdout.write(text)
-        return
-    path = Path(f"{name}.toml") if out is None else out.expanduser()
-    check_file(path, force=force)
-    write_text(path, text)
-    Screen().line(f"written to {path}; edit it, then: swansong emri search DATA.h5 {path}")
+    write_beginning(text, name=name, out=out, force=force, use="swansong emri search DATA.h5 FILE")
 
 
 def probability(option: str, value: Any) -> None:

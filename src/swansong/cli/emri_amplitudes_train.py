@@ -1,7 +1,6 @@
 """`swansong emri amplitudes train` and `init`: the decoder and its recipes; JAX waits for valid arguments."""
 
 import math
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from swansong.cli.options import Flag, Overrides, RunOptions, on_interrupt
-from swansong.cli.output import Screen, check_file, choose_folder, number, present
+from swansong.cli.output import choose_folder, number, present, write_beginning
 from swansong.core.config import load, template
 from swansong.core.errors import FileError, InputError
-from swansong.core.files import prepare_output, write_text
+from swansong.core.files import prepare_output
 from swansong.emri.amplitudes.decoder_recipe import ESTIMATOR, RECIPES, Recipe
 
 if TYPE_CHECKING:
@@ -95,13 +94,7 @@ def init(
     command = "swansong emri amplitudes train"
     title = f"A training recipe of the amplitude decoder, begun as a copy of {name!r}.\nUse it with: {command} FILE"
     text = template(load(Recipe, RECIPES / f"{name}.toml"), title=title)
-    if str(out) == "-":
-        sys.stdout.write(text)
-        return
-    path = Path(f"{name}.toml") if out is None else out.expanduser()
-    check_file(path, force=force)
-    write_text(path, text)
-    Screen().line(f"written to {path}; edit it, then: {command} {path} --solved SET.h5")
+    write_beginning(text, name=name, out=out, force=force, use=f"{command} FILE --solved SET.h5")
 
 
 def load_recipe(name: str, overrides: tuple[str, ...], *, max_seconds: float | None = None) -> Recipe:

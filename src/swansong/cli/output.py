@@ -16,6 +16,7 @@ from rich.table import Table
 
 from swansong.cli.options import ShowOptions
 from swansong.core.errors import OutputError
+from swansong.core.files import write_text
 
 RUNS = Path("runs")
 """Folder below which results go unless `--out` says otherwise."""
@@ -81,6 +82,28 @@ def check_file(path: Path, *, force: bool) -> None:
     if path.exists() and not force:
         msg = f"`{path}` already exists; give another name with `--out`, or `--force` to write over it"
         raise OutputError(msg)
+
+
+def write_beginning(text: str, *, name: str, out: Path | None, force: bool, use: str) -> None:
+    """Write a file to start from, and say what to do with it.
+
+    Args:
+        text: Its content.
+        name: What it was copied from, the default name.
+        out: The file, `-` for stdout; NAME.toml in this folder if None.
+        force: Write over an existing file.
+        use: The command that takes it, with FILE where the file goes.
+
+    Raises:
+        OutputError: It exists, and force was not given.
+    """
+    if str(out) == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(f"{name}.toml") if out is None else out.expanduser()
+    check_file(path, force=force)
+    write_text(path, text)
+    Screen().line(f"written to {path}; edit it, then: {use.replace('FILE', str(path))}")
 
 
 def plain(value: Any) -> Any:

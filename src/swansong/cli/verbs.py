@@ -1,6 +1,5 @@
 """The verbs that all systems share, made for each: `simulate`, `train`, `check` and `init`."""
 
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -23,9 +22,8 @@ from swansong.cli.options import (
     check_weights,
     on_interrupt,
 )
-from swansong.cli.output import Screen, check_file, choose_folder, present
+from swansong.cli.output import choose_folder, present, write_beginning
 from swansong.core.config import load, template
-from swansong.core.files import write_text
 
 
 def add_verbs(app: App, system: System) -> None:
@@ -193,12 +191,7 @@ def _init(system: System) -> Callable[..., None]:
             content = load(system.recipe, recipe_path(system, name, packaged_only=True))
             verb, title = "train", f"A {system.noun} training recipe, begun as a copy of {name!r}."
         text = template(content, title=f"{title}\nUse it with: swansong {system.name} {verb} FILE")
-        if str(out) == "-":
-            sys.stdout.write(text)
-            return
-        path = Path(f"{name}.toml") if out is None else out.expanduser()
-        check_file(path, force=force)
-        write_text(path, text)
-        Screen().line(f"written to {path}; edit it, then: swansong {system.name} {verb} {path}")
+        use = f"swansong {system.name} {verb} FILE"
+        write_beginning(text, name=name, out=out, force=force, use=use)
 
     return init

@@ -14,13 +14,15 @@ def in_padded_batches(function: Callable[..., Answer], *columns: np.ndarray, lar
 
     Args:
         function: Compiled function of arrays with a leading axis of rows; answers a tree of arrays with that axis.
-        columns: Arrays of the same length, one or more rows.
+        columns: Arrays of the same length.
         largest: Longest batch, a power of two.
 
     Returns:
         Its answers as numpy arrays, batches joined, without the rows that were filled up with the last one.
     """
     count = len(columns[0])
+    if count == 0:
+        return jax.device_get(function(*columns))
     parts = []
     for first in range(0, count, largest):
         rows = np.arange(first, min(first + largest, count))

@@ -142,7 +142,8 @@ class RadialTable:
         entries = np.arange(len(w))
         shares = self.shares(np.array([a]))
         mix(table, shares, entries, at, np.minimum(place, table.weights.shape[1]), 0 * entries, mixed, eigenvalue)
-        weights = mixed[:, :RANK].astype(float) + 1j * mixed[:, RANK:]
+        rank = table.shapes.shape[1]
+        weights = mixed[:, :rank].astype(float) + 1j * mixed[:, RANK : RANK + rank]
         shapes = table.shapes[at, :, :DEGREES].astype(float) + 1j * table.shapes[at, :, DEGREES:]
         series = np.einsum("mk,mkd->dm", weights, shapes)
 
@@ -198,7 +199,6 @@ def read_table(path: str | Path, *, end: End = "infinity") -> RadialTable:
         weight = np.concatenate([arrays[f"weights_{part}"], arrays[f"fine_weights_{part}"]], axis=-1)
         weights.append(_filled(weight.astype(np.float32), RANK))
         shape = arrays[f"shapes_{part}"] * arrays["scales"][:, None, None]
-        shape = np.swapaxes(_filled(np.swapaxes(shape, 1, 2), RANK), 1, 2)
         shapes.append(_filled(shape.astype(np.float32), DEGREES))
     kernel = Table(
         weights=np.ascontiguousarray(np.concatenate(weights, axis=-1).transpose(0, 2, 1, 3)),

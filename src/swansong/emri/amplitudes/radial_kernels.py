@@ -155,7 +155,7 @@ def mix(table, shares, entries, families, places, rows, mixed, eigenvalues):
 def series(shapes, mixed, out):
     """Chebyshev coefficients of one radial function, out (2 degrees,): real parts and then imaginary parts."""
     out[:] = 0.0
-    for k in range(0, RANK, 2):
+    for k in range(0, shapes.shape[0], 2):
         a, b, c, d = mixed[k], mixed[RANK + k], mixed[k + 1], mixed[RANK + k + 1]
         one, two = shapes[k], shapes[k + 1]
         for i in range(DEGREES):

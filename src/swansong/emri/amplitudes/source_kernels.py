@@ -176,7 +176,7 @@ def _polar_values(wave, harmonics, first, mixed, sine, spinning, velocity, g, su
     sums[:] = 0.0
     for d in range(first - 2, mixed.size - 1, 2):
         c, e = mixed[d], mixed[d + 1]
-        if abs(c) < 1e-13 and abs(e) < 1e-13:
+        if abs(c) < 1e-11 and abs(e) < 1e-11:
             continue
         one, two = harmonics[d], harmonics[d + 1]
         for i in range(sums.size):
@@ -200,13 +200,11 @@ def _polar_values(wave, harmonics, first, mixed, sine, spinning, velocity, g, su
 
 @njit(cache=True, error_model="numpy")
 def _mixed(mixing, l, m, g, out):
-    """Mixing coefficients of a degree with the signs of negative orders; False beyond the table."""
+    """Mixing coefficients of a degree with the signs of negative orders; |g| stays far below the reach of the table."""
     negative = m < 0
     place = ((-g if negative else g) + mixing.reach) / mixing.step
     left = min(max(int(place), 0), mixing.coefficients.shape[1] - 2)
     share = place - left
-    if not (share >= -1e-9 and share <= 1.0 + 1e-9):
-        return False
     rest = 1.0 - share
     low, high = mixing.coefficients[abs(m), left, l - 2], mixing.coefficients[abs(m), left + 1, l - 2]
     low_slope, high_slope = mixing.slopes[abs(m), left, l - 2], mixing.slopes[abs(m), left + 1, l - 2]
@@ -215,7 +213,6 @@ def _mixed(mixing, l, m, g, out):
     for d in range(out.size):
         value = c0 * low[d] + c1 * high[d] + c2 * low_slope[d] + c3 * high_slope[d]
         out[d] = -value if negative and (l + d) % 2 == 1 else value
-    return True
 
 
 @njit(cache=True, error_model="numpy")
@@ -249,7 +246,7 @@ def _expansion(polar, out):
 
 @njit(cache=True, error_model="numpy")
 def _size(e, l, n):
-    """Which of `SIZES` a mode of positive frequency needs to 1e-8 of the strongest of its orbit, by trial."""
+    """Which of `SIZES` a mode of positive frequency needs to 1e-6 of the strongest of its orbit, by trial."""
     if e == 0.0:
         return 0
     needed = 6.0 + 50.0 * e + (1.2 + 1.4 * e) * max(n, 0) + 0.5 * max(l - 4, 0)
