@@ -14,13 +14,15 @@ def keep_compiled() -> None:
     The folder is `swansong/jax-CPU` in the user's cache. Compiled code is good for one kind of processor only, and
     homes are shared between machines.
     """
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _SHORTEST)
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
     given = os.environ.get("XDG_CACHE_HOME")
     try:
         base = Path(given) if given else Path.home() / ".cache"
     except RuntimeError:
         return
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(base / "swansong" / f"jax-{_processor()}"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", _SHORTEST)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(base / "swansong" / f"jax-{_processor()}")
 
 
 def _processor() -> str:

@@ -80,7 +80,7 @@ class Decoder(_Model):
         return found
 
     def _inside(self, orbits: Float[np.ndarray, "orbits 4"]) -> Bool[np.ndarray, " orbits"]:
-        return np.asarray((np.abs(self.domain.coordinates(orbits)) <= 1.0 + 1e-9).all(axis=1))
+        return self.domain.contains(orbits)
 
     def _refuse(self, orbit: Float[np.ndarray, "4"]) -> str:
         domain = self.domain

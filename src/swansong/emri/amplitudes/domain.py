@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field
 from scipy.stats import qmc
 
@@ -50,6 +50,10 @@ class Domain(Config):
                 x,
             ]
         )
+
+    def contains(self, orbits: Float[np.ndarray, "orbits 4"]) -> Bool[np.ndarray, " orbits"]:
+        """Which orbits (a, p, e, x) lie inside."""
+        return np.asarray((np.abs(self.coordinates(orbits)) <= 1.0 + 1e-9).all(axis=1))
 
     def orbits(self, coordinates: Float[np.ndarray, "orbits 4"]) -> Float[np.ndarray, "orbits 4"]:
         """Orbits (a, p, e, x) at coordinates, the inverse of `coordinates`."""

@@ -278,8 +278,7 @@ class LowRank(_Model):
         )
 
     def _inside(self, orbits: Float[np.ndarray, "orbits 4"]) -> Bool[np.ndarray, " orbits"]:
-        q = self.domain.coordinates(orbits)
-        return np.asarray((np.abs(q) <= 1.0 + 1e-9).all(axis=1))
+        return self.domain.contains(orbits)
 
     def _refuse(self, orbit: Float[np.ndarray, "4"]) -> str:
         q = self.domain.coordinates(orbit[None])[0]
