@@ -1,6 +1,7 @@
 """Set-up shared by all tests: JAX options, reproducible property tests, runtime type checks, public data."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,7 +10,15 @@ from pathlib import Path
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["JAX_ENABLE_X64"] = "1"
 
+# What one test process or a child of it compiled, no other compiles again before the run ends.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.TemporaryDirectory(prefix="swansong-compiled-", ignore_cleanup_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
+
 import hypothesis
+import jaxlib.version
 import jaxtyping
 import numpy as np
 import pytest
@@ -23,6 +32,19 @@ if os.environ.get("SWANSONG_TYPECHECK", "0") != "0":
 # The same examples in every run; no deadline, since the first call of a function compiles it.
 hypothesis.settings.register_profile("swansong", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("swansong")
+
+
+def pytest_configure(config):
+    # The fast tests compile far longer than they compute, so that the compiler may take less trouble. XLA reads this
+    # when it first compiles, here and in child processes. The slow tests compile as users do.
+    flags = os.environ.get("XLA_FLAGS", "")
+    fast = config.option.markexpr == "not slow" and os.environ["JAX_PLATFORMS"] == "cpu"
+    if fast and "optimization_level" not in flags:
+        light = "--xla_backend_optimization_level=0"
+        # XLA ends the process at a flag that it does not know.
+        if jaxlib.version.__version_info__ < (0, 11):
+            light += " --xla_cpu_use_fusion_emitters=false"
+        os.environ["XLA_FLAGS"] = f"{light} {flags}"
 
 
 def pytest_collection_modifyitems(items):

@@ -72,7 +72,7 @@ def followed(model: SearchModel, theta: np.ndarray) -> FollowupResult:
     settings = FollowupSettings(
         likelihood=LikelihoodSettings(length=2, doppler=False),
         sampler=SamplerSettings(
-            population=64, generations=40, walkers=32, steps=400, rounds=4, effective=150.0, largest_r_hat=1.05
+            population=64, generations=40, walkers=32, steps=200, rounds=4, effective=150.0, largest_r_hat=1.05
         ),
         proposal=ProposalSettings(draws=0, steps=0),
     )

@@ -25,6 +25,7 @@ SYSTEMS = {
     "ringdown": "Measure mass and spin of the black hole that a merger leaves, from its last ringing.",
     "encounters": "Find and measure the bursts of black holes that pass each other closely.",
     "emri": "Find and measure extreme-mass-ratio inspirals in a year of LISA data.",
+    "binaries": "Follow pairs of supermassive black holes from the merger of their galaxies to their own.",
 }
 """Systems and what they are for; the verbs of each are in `swansong.cli.SYSTEM`, its `app`."""
 

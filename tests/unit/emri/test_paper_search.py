@@ -40,6 +40,13 @@ def search(settings):
     return PaperSearch(tracks.load(), settings)
 
 
+@pytest.fixture(scope="module")
+def small(search, settings):
+    """The search with walkers too few to find anything faint."""
+    quick = WalkerSettings(drawn=100, kept=40, iterations=20)
+    return PaperSearch(search.tracks, settings.model_copy(update={"walkers": quick}))
+
+
 def band_of(samples):
     used = np.ones(SEGMENTS, dtype=bool)
     return Baseband(samples.astype(np.complex64), LOW, CADENCE, SEGMENT, used, np.ones(SEGMENTS))
@@ -188,15 +195,14 @@ def test_a_loud_source_is_found(search, found, truth, table):
     assert found.templates == 3 * (400 + 80 * 100)
 
 
-def test_the_same_seed_gives_the_same_answer(search, loud, found):
-    again = search.run(loud, seed=4)
-    np.testing.assert_array_equal(again.statistics, found.statistics)
-    np.testing.assert_array_equal(again.coefficients, found.coefficients)
+def test_the_same_seed_gives_the_same_answer(small, loud):
+    first, again, other = (small.run(loud, seed=seed) for seed in (4, 4, 5))
+    np.testing.assert_array_equal(again.statistics, first.statistics)
+    np.testing.assert_array_equal(again.coefficients, first.coefficients)
+    assert not np.array_equal(other.coefficients, first.coefficients)
 
 
-def test_background_normalises_noise(search, settings):
-    quick = WalkerSettings(drawn=100, kept=40, iterations=20)
-    small = PaperSearch(search.tracks, settings.model_copy(update={"walkers": quick}))
+def test_background_normalises_noise(small):
     bands = [band_of(noise(seed)) for seed in (20, 21, 22)]
     done = []
     background = paper_background(small, bands, seed=9, report=done.append)

@@ -1,0 +1,1 @@
+"""Pairs of supermassive black holes: mergers of galaxies, learnt orbits, merger times, their background."""

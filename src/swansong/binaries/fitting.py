@@ -1,0 +1,268 @@
+"""Training the learnt orbits from a recipe and mergers, and loading what was trained."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from paramax import NonTrainable, unwrap
+
+from swansong.binaries.batches import MemberBatches, validation_batch
+from swansong.binaries.curves import Curves, LeftOut, Split, make_curves
+from swansong.binaries.pnode import PairEquation, curve_loss
+from swansong.binaries.rates import RatesEquation, rates_loss, soft_coordinate
+from swansong.binaries.settings import LossSettings, Recipe
+from swansong.binaries.starts import StartLaw
+from swansong.binaries.trajectories import Merger, Trajectory
+from swansong.core.config import as_dict
+from swansong.core.hashing import content_sha256
+from swansong.core.types import Array, Int, Key
+from swansong.learning.history import History
+from swansong.learning.training import Trained, train
+
+SYSTEM = "binaries"
+"""Folder of the packaged weights."""
+
+Equation: TypeAlias = PairEquation | RatesEquation
+"""A learnt equation, of either estimator."""
+
+_MODELS: dict[str, type[PairEquation] | type[RatesEquation]] = {"paper": PairEquation, "rates": RatesEquation}
+_WINDOW = 15  # saved times that a variance is averaged over
+_LEAST = 1e-2  # of the mean square residual, the least variance of any time
+_SHARE = 0.6827  # within one standard deviation
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Schooled:
+    """A trained ensemble and what it was trained on.
+
+    Attributes:
+        trained: Result of the last part, with the scatter that validation shows once all parts are done.
+        parts: Parts of the curriculum that were begun.
+        history: Losses of all parts, one after the other.
+        step: Steps of all parts.
+        curves: All curves.
+        split: Which of them teach, validate and test.
+        left_out: Mergers that took no part.
+        finished: Whether all parts are done.
+    """
+
+    trained: Trained[Equation]
+    parts: int
+    history: History
+    step: int
+    curves: Curves
+    split: Split
+    left_out: LeftOut
+    finished: bool
+
+
+class EnsembleLoss(eqx.Module):
+    """The loss of an estimator for the training loop.
+
+    Attributes:
+        times: Times of the curves.
+        settings: Its numbers.
+    """
+
+    times: Float[Array, "saves"]
+    settings: LossSettings = eqx.field(static=True)
+
+    def __call__(
+        self, model: Equation, state: None, batch: tuple, *, key: Key, step: Int[Array, ""]
+    ) -> tuple[Float[Array, ""], tuple[None, dict[str, Float[Array, ""]]]]:
+        """Loss of one batch; see `swansong.learning.steps.Loss`."""
+        loss = curve_loss if isinstance(model, PairEquation) else rates_loss
+        value, metrics = loss(model, batch, times=self.times, settings=self.settings)  # pyright: ignore[reportArgumentType]
+        return value, (None, metrics)
+
+
+def recorded(recipe: Recipe) -> Recipe:
+    """The recipe without what cannot change a weight, such as a time limit: what a resumed run must share."""
+    return recipe.model_copy(update={"training": recipe.training.lasting()})
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """Fingerprint of what curves are made of; weights serve only the same."""
+    curves = recipe.curves
+    numbers = {"numbers": np.array([curves.inverse_axis, curves.duration, curves.smoothing, curves.saves])}
+    return content_sha256(numbers, texts={"begin": curves.begin, "features": "log1p(-e) N^-1/2"})
+
+
+def blank(recipe: Recipe) -> Equation:
+    """A model of a recipe's shape, to be filled from a file."""
+    return _MODELS[recipe.estimator].build(recipe, curves=None, key=jax.random.key(0))
+
+
+def fit(
+    recipe: Recipe,
+    *,
+    mergers: Sequence[Trajectory],
+    seed: int,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    quiet: bool = False,
+) -> Schooled:
+    """Train the ensemble of a recipe.
+
+    Every part of the curriculum leaves a folder part_1, part_2 and so on with its own checkpoint, and the last one
+    `weights.h5` in the folder itself.
+
+    Args:
+        recipe: What to train.
+        mergers: Trajectories; they are split by the seed, and the highest resolution is held out.
+        seed: Seed of the split, the weights and the batches.
+        folder: Where checkpoints and weights go.
+        resume: Whether to go on from checkpoints.
+        quiet: Whether to hide the progress bar.
+
+    Returns:
+        The ensemble.
+
+    Raises:
+        ConfigError: A checkpoint belongs to another recipe or other mergers.
+        DataError: Too few mergers can be used.
+        TrainingError: The loss stops being finite.
+    """
+    curves, left_out = make_curves(mergers, recipe.curves)
+    split = Split.of(curves.mergers, recipe.curves, seed=seed)
+    learnt, held = curves.select(split.train), curves.select(split.validation)
+    kind = _MODELS[recipe.estimator]
+    values = {"learnt": kind.coordinates(learnt), "held": kind.coordinates(held)}
+    data = content_sha256({**values, "condition": learnt.condition}, texts={})
+    model = kind.build(recipe, curves=learnt, key=jax.random.key(seed))
+    model = eqx.tree_at(lambda one: one.start, model, NonTrainable(_start_law(model, learnt)))
+    loss = EnsembleLoss(jnp.asarray(curves.time), recipe.loss)
+    began, trained = time.monotonic(), []
+    shifted = recipe.loss.shifted if recipe.estimator == "rates" else 0.0
+    for place, stage in enumerate(recipe.curriculum):
+        common = {"share": stage.share, "members": recipe.members}
+        plan = recipe.plan(place)
+        if plan.max_seconds is not None:
+            plan = plan.model_copy(update={"max_seconds": max(1e-3, plan.max_seconds + began - time.monotonic())})
+        # Later parts change nothing in this one: a curriculum may be made longer.
+        until = recorded(recipe).model_copy(update={"curriculum": recipe.curriculum[: place + 1]})
+        trained.append(
+            train(
+                model,
+                loss=loss,
+                source=MemberBatches.build(
+                    curves.time, values["learnt"], condition=learnt.condition, known=learnt.known, **common,
+                    shifted=shifted, seed=seed,
+                ),
+                plan=plan,
+                seed=seed + place,
+                folder=None if folder is None else Path(folder) / f"part_{place + 1}",
+                validation=validation_batch(values["held"], condition=held.condition, known=held.known, **common),
+                resume=resume,
+                quiet=quiet,
+                configuration={
+                    "recipe": as_dict(until), "analysis": fingerprint(recipe), "data": data, "part": place,
+                },
+            )
+        )  # fmt: skip
+        model = trained[-1].model
+        if trained[-1].stopped == "time":
+            return _schooled(trained, curves, split, left_out, finished=False)
+    model = calibrated(model, held)
+    trained[-1] = replace(trained[-1], model=model)
+    if folder is not None:
+        names = {part: identities(curves.select(getattr(split, part)).mergers) for part in ("train", "validation")}
+        trained[-1].save(Path(folder) / "weights.h5", metadata={"mergers": names}, force=True)
+    return _schooled(trained, curves, split, left_out, finished=True)
+
+
+def identities(mergers: Sequence[Merger]) -> list[list[float | int | str]]:
+    """Mergers by what names them, JSON-able."""
+    return [[one.eccentricity, one.particles, one.seed, one.origin] for one in mergers]
+
+
+def _start_law(model: Equation, curves: Curves) -> StartLaw:
+    """Law of the beginnings of the curves that are learnt."""
+    features = np.asarray(unwrap(model.conditions).features(curves.condition))
+    law = StartLaw.fit(features, beginnings(curves))
+    return StartLaw(*(jnp.asarray(part) for part in law))
+
+
+def beginnings(curves: Curves) -> Float[np.ndarray, "mergers 3"]:
+    """Time of each beginning, with x and w there; with E and L where a pair is not bound."""
+    if np.all(curves.state[:, 0, 0] < 0.0):
+        values = RatesEquation.coordinates(curves)[:, 0]
+        pair = np.stack([values[:, 0], np.asarray(soft_coordinate(jnp.asarray(values[:, 1])))], axis=-1)
+    else:
+        pair = curves.state[:, 0]
+    return np.concatenate([curves.begin[:, None], pair], axis=1)
+
+
+@eqx.filter_jit
+def _forecast(model: Equation, values: Array, condition: Array, times: Array) -> tuple[Array, Array]:
+    """Means and variances of curves from their beginning, by every member."""
+    members = len(jax.tree.leaves(eqx.filter(model, eqx.is_array))[0])
+    start, told = (jnp.broadcast_to(one, (members, *one.shape)) for one in (values[:, 0], condition))
+    return model.forecast(start, told, elapsed=jnp.zeros(told.shape[:2]), times=times)
+
+
+def pooled(
+    mean: Float[Array, "members batch saves 2"], variance: Float[Array, "members batch saves 2"]
+) -> tuple[Float[np.ndarray, "batch saves 2"], Float[np.ndarray, "batch saves 2"], Float[np.ndarray, "batch saves 2"]]:
+    """Mean of an ensemble, the variance of its members' means, and their mean variance."""
+    means, variances = np.asarray(mean), np.asarray(variance)
+    return means.mean(axis=0), means.var(axis=0), variances.mean(axis=0)
+
+
+def calibrated(model: Equation, held: Curves) -> Equation:
+    """Set the scatter between realisations so that it covers the residuals of curves that were not learnt.
+
+    The paper's equation knows of no scatter: it gets the mean square residual of each time, less the variance among
+    members. The scatter of the rates is learnt and scaled by one factor for each coordinate. Either way 68 % of the
+    residuals then lie within one standard deviation.
+
+    Args:
+        model: The ensemble.
+        held: Curves that validated.
+
+    Returns:
+        The ensemble with that scatter.
+    """
+    values = model.coordinates(held)
+    mean, variance = _forecast(model, jnp.asarray(values), jnp.asarray(held.condition), jnp.asarray(held.time))
+    centre, between, within = pooled(mean, variance)
+    residual = np.where(held.known[..., None], np.asarray(model.normal(jnp.asarray(values))) - centre, np.nan)
+    if isinstance(model, PairEquation):
+        counted = np.maximum(held.known.sum(axis=0), 1)[:, None]
+        open_ = np.nansum(residual**2 - between, axis=0) / counted
+        # Where no curve reaches, the last time that one does counts.
+        open_ = open_[np.minimum(np.arange(len(open_)), np.flatnonzero(held.known.any(axis=0))[-1])]
+        kernel = np.ones(_WINDOW) / _WINDOW
+        padded = np.pad(open_, ((_WINDOW // 2, _WINDOW // 2), (0, 0)), mode="edge")
+        within = np.stack([np.convolve(column, kernel, mode="valid") for column in padded.T], axis=-1)
+        floor = _LEAST * np.nanmean(residual**2, axis=(0, 1))
+        within = np.broadcast_to(np.maximum(within, floor), residual.shape)
+    size = np.abs(residual) / np.sqrt(between + within)
+    factor = np.array([np.nanquantile(size[..., column], _SHARE) for column in range(2)]) ** 2
+    if isinstance(model, PairEquation):
+        scatter = within[0] * factor
+    else:
+        scatter = factor
+    return eqx.tree_at(lambda one: one.scatter, model, NonTrainable(jnp.asarray(scatter)))
+
+
+def _schooled(
+    trained: Sequence[Trained[Equation]], curves: Curves, split: Split, left_out: LeftOut, *, finished: bool
+) -> Schooled:
+    """Put the parts of a curriculum one behind the other."""
+    history, step = trained[0].history, trained[0].step
+    for one in trained[1:]:
+        old, new = history.to_arrays(), one.history.to_arrays()
+        new = new | {"steps": new["steps"] + step, "seconds": new["seconds"] + (old["seconds"][-1:].sum())}
+        history = History.from_arrays({name: np.concatenate([old[name], values]) for name, values in new.items()})
+        step += one.step
+    return Schooled(trained[-1], len(trained), history, step, curves, split, left_out, finished)
