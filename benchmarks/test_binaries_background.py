@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from swansong.binaries.background import background, circular_power
-from swansong.binaries.background_settings import GalaxySettings, LawSettings, OrbitSettings
-from swansong.binaries.background_tracks import follow
+from swansong.binaries.background.holodeck import StarsForHolodeck, as_holodeck_hardening
+from swansong.binaries.background.population import Population, from_law
+from swansong.binaries.background.settings import GalaxySettings, LawSettings, OrbitSettings
+from swansong.binaries.background.spectrum import background, circular_power
+from swansong.binaries.background.tracks import follow
 from swansong.binaries.hardening import Constant, TimeLaws
-from swansong.binaries.holodeck import StarsForHolodeck, as_holodeck_hardening
-from swansong.binaries.population import Population, from_law
 from swansong.core.constants import PARSEC, SOLAR_MASS
 from swansong.core.errors import InputError
 from swansong.physics.eccentric_spectrum import harmonic_power

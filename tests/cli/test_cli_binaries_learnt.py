@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,12 @@ import pytest
 from test_cli_bad_input import refused
 
 from swansong.binaries.surrogate import load_surrogate
-from swansong.binaries.trajectories import Merger, write_trajectories
+from swansong.binaries.trajectories import Merger, read_trajectories, write_trajectories
 from swansong.core.files import read_product
 from swansong.core.provenance import collect
 
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "binaries"))
-from made_mergers import ensemble, speed
+from made_mergers import ensemble, made, speed, write_exact_weights
 
 SMALL = (
     "--set", "members=2", "--set", "curves.duration=40.0", "--set", "curves.saves=9", "--set", "curves.smoothing=0.0",
@@ -29,18 +30,20 @@ PAIR = ("--semi-major-axis", 0.01, "--eccentricity", 0.6)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Mergers of a known law whose hardening rates scatter by 3 %, one of them with a large energy error."""
+    """Mergers of one hardening rate that scatters by 3 %, one of them with a large energy error."""
     path = tmp_path_factory.mktemp("mergers") / "mergers.h5"
-    mergers = ensemble(noise=0.03, duration=70.0)
-    mergers.append(type(mergers[0])(**vars(mergers[0]) | {"merger": Merger(0.5, 2048, 99), "energy_error": 0.1}))
+    mergers = ensemble(noise=0.03, duration=70.0, rate=3.0)
+    mergers.append(replace(mergers[0], merger=Merger(0.5, 2048, 99), energy_error=0.1))
     write_trajectories(path, mergers, provenance=collect(configuration={}))
     return path
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """Where the first test leaves its weights for the others."""
-    return tmp_path_factory.mktemp("weights") / "run"
+def weights(tmp_path_factory, data):
+    """Weights that know the law of these mergers."""
+    path = tmp_path_factory.mktemp("weights") / "weights.h5"
+    write_exact_weights(path, read_trajectories(data), growth=0.5)
+    return path
 
 
 def answer(done):
@@ -48,54 +51,76 @@ def answer(done):
     return json.loads(done.out)
 
 
-def test_training_stops_resumes_and_leaves_weights(swansong, data, weights):
-    command = ("binaries", "train", "rates", "--data", data, *SMALL, "--out", weights, "--json")
-    half = answer(swansong(*command, "--set", "training.steps=300", "--max-seconds", 1e-3))
+@pytest.mark.slow
+def test_training_stops_resumes_and_learns_the_law_of_the_mergers(swansong, tmp_path):
+    data, out = tmp_path / "mergers.h5", tmp_path / "run"
+    mergers = [*ensemble(noise=0.03, duration=70.0), made(0.5, 2048, 99, energy_error=0.1)]
+    write_trajectories(data, mergers, provenance=collect(configuration={}))
+    command = ("binaries", "train", "rates", "--data", data, *SMALL, "--set", "training.steps=300")
+    half = answer(swansong(*command, "--max-seconds", 1e-3, "--out", out, "--json"))
     assert half["stopped"] == "time"
     assert half["step"] < 300
     assert any("not finished" in text for text in half["warnings"])
-    told = answer(swansong(*command, "--set", "training.steps=300"))
+    told = answer(swansong(*command, "--out", out, "--json"))
     assert (told["system"], told["estimator"], told["step"], told["steps"]) == ("binaries", "rates", 300, 300)
     assert told["split"] == {"train": 18, "validation": 3, "test": 7}
     assert told["left_out"] == {"energy": 1, "loose": 0, "short": 0}
     assert any("1 mergers have an energy error" in text for text in told["warnings"])
     assert set(told["files"]) == {"checkpoint_1", "weights", "training"}
-
-
-def test_learnt_rates_are_those_of_the_mergers(weights):
-    surrogate = load_surrogate("rates", weights / "weights.h5")
+    # Stopped and resumed, or in one go: the same bits.
+    answer(swansong(*command, "--out", tmp_path / "whole", "--json"))
+    found = [read_product(folder / "weights.h5").sha256 for folder in (out, tmp_path / "whole")]
+    assert found[0] == found[1]
+    surrogate = load_surrogate("rates", out / "weights.h5")
     shape = (2, 1)
     for e_gal, particles in ((0.5, 2048), (0.9, 4096)):
-        condition = np.broadcast_to([float(e_gal), float(particles)], (*shape, 2))
         s, k = surrogate.equation.rates(
-            np.full(shape, np.log(150.0)), np.full(shape, 0.5), elapsed=np.full(shape, 15.0), condition=condition
-        )
+            np.full(shape, np.log(150.0)), np.full(shape, 0.5), elapsed=np.full(shape, 15.0),
+            condition=np.broadcast_to([float(e_gal), float(particles)], (*shape, 2)),
+        )  # fmt: skip
         np.testing.assert_allclose(np.mean(s), speed(e_gal, particles), rtol=0.05)
         np.testing.assert_allclose(np.mean(k), 0.5, atol=0.12)
 
 
+@pytest.mark.slow
+def test_the_paper_trains_in_two_parts(swansong, data, tmp_path):
+    parts = "curriculum=[{share=0.5,steps=60,learning_rate=1e-2},{share=1.0,steps=60,learning_rate=5e-3}]"
+    out = tmp_path / "run"
+    command = ("binaries", "train", "paper", "--data", data, *SMALL, "--set", parts, "--out", out, "--json")
+    told = answer(swansong(*command))
+    assert (told["step"], told["part"], told["parts"]) == (120, 2, 2)
+    checked = answer(
+        swansong(
+            "binaries", "check", "--estimator", "paper", "--data", data, "--weights", out / "weights.h5",
+            "--out", tmp_path / "check", "--json",
+        )
+    )  # fmt: skip
+    assert checked["errors"]["surrogate"]["energy"]["of_range"] < 0.05
+    assert checked["coverage"]["energy"]["95"] > 0.6
+
+
 def test_check_finds_small_errors_and_compares_with_baselines(swansong, data, weights, tmp_path):
     out = tmp_path / "check"
-    told = answer(
-        swansong("binaries", "check", "--data", data, "--weights", weights / "weights.h5", "--out", out, "--json")
-    )
+    told = answer(swansong("binaries", "check", "--data", data, "--weights", weights, "--out", out, "--json"))
     assert (told["mergers"], told["highest_resolution"]) == (7, 8192)
     errors = told["errors"]
-    assert errors["surrogate"]["energy"]["of_range"] < 0.03
-    assert errors["surrogate"]["eccentricity"]["absolute"] < 0.03
+    # The scatter of the rate is 3 %, and half of the range is passed in the median.
+    assert errors["surrogate"]["energy"]["of_range"] < 0.025
+    assert errors["surrogate"]["eccentricity"]["absolute"] < 0.01
     # From its own beginning a pair is known better than from its kind alone.
     for quantity in ("momentum", "eccentricity"):
-        assert errors["surrogate"][quantity]["absolute"] < 0.7 * errors["alone"][quantity]["absolute"]
-        assert errors["surrogate"][quantity]["absolute"] < 0.7 * errors["baseline"][quantity]["absolute"]
+        assert errors["surrogate"][quantity]["absolute"] < 0.5 * errors["alone"][quantity]["absolute"]
+        assert errors["surrogate"][quantity]["absolute"] < 0.5 * errors["baseline"][quantity]["absolute"]
     assert errors["realisations"]["mergers"] == 7
     for name in ("coverage", "coverage_alone"):
         for shares in told[name].values():
             assert 0.0 <= shares["68"] <= shares["95"] <= 1.0
-    assert told["coverage"]["axis"]["95"] > 0.7
+    assert told["coverage"]["axis"]["95"] > 0.6
     times = told["merger_time"]
     assert 0 < len(times["representatives"]) <= 9
     assert times["median_difference"] < 0.1
     assert times["realisations"]["median"] > times["median_difference"]
+    assert any("1 mergers have an energy error" in text for text in told["warnings"])
     product = read_product(out / "check.h5", kind="binary_check")
     assert product.arrays["bands"].shape == (4, 5, 7, 9)
     assert np.all(np.diff(product.arrays["bands"], axis=1) >= 0.0)
@@ -105,21 +130,21 @@ def test_check_finds_small_errors_and_compares_with_baselines(swansong, data, we
 
 
 def test_evolve_from_a_pair_and_from_its_galaxies_alone(swansong, weights, tmp_path):
-    common = ("binaries", "evolve", *ASKED, "--weights", weights / "weights.h5", "--json")
-    known = answer(swansong(*common, *PAIR, "--begin", 7.0, "--merger-time", "--out", tmp_path / "known"))
+    common = ("binaries", "evolve", *ASKED, "--weights", weights, "--json")
+    known = answer(swansong(*common, *PAIR, "--begin", 7.0, "--out", tmp_path / "known"))
     begin, end = known["begin"], known["end"]
     assert (begin["time"], end["time"]) == (7.0, 47.0)
     assert begin["axis"]["expected"] == pytest.approx(0.01)
     assert begin["energy"]["expected"] == pytest.approx(-0.5)
-    assert 1.0 / end["axis"]["expected"] == pytest.approx(100.0 + 40.0 * speed(0.9, 4096), rel=0.05)
+    assert 1.0 / end["axis"]["expected"] == pytest.approx(220.0, rel=0.02)
     assert end["axis"]["95"][0] < end["axis"]["68"][0] < end["axis"]["68"][1] < end["axis"]["95"][1]
-    assert known["merger_time"]["elasticities"]["eccentricity"] < 0.0
     table = (tmp_path / "known" / "forecast.csv").read_text().splitlines()
     assert table[1].startswith("time,energy,energy_2.5,energy_16,energy_50,energy_84,energy_97.5,momentum,")
     assert len(table) == 11
     alone = answer(swansong(*common))
     assert alone["drawn"]
-    assert 20.0 < alone["begin"]["time"] < 60.0
+    # Bound at 20 with 1/a = 50, hard at 100.
+    assert alone["begin"]["time"] == pytest.approx(20.0 + 50.0 / 3.0, abs=2.0)
     width = [np.ptp(one["begin"]["eccentricity"]["68"]) for one in (alone, known)]
     assert width[0] > 2.0 * width[1]
     # The same seed gives the same numbers.
@@ -137,17 +162,22 @@ def test_evolve_from_a_pair_and_from_its_galaxies_alone(swansong, weights, tmp_p
 )
 def test_evolve_refuses_what_was_not_learnt(swansong, weights, tmp_path, extra, words):
     out = tmp_path / "out"
-    refused(swansong("binaries", "evolve", *extra, "--weights", weights / "weights.h5", "--out", out), words, out=out)
+    refused(swansong("binaries", "evolve", *extra, "--weights", weights, "--out", out), words, out=out)
 
 
-def test_extrapolation_is_named(swansong, weights):
+def test_extrapolation_and_merger_times(swansong, weights):
     told = answer(
         swansong(
             "binaries", "evolve", "--galaxy-eccentricity", 0.9, "--particles", 65536, *PAIR, "--extrapolate",
-            "--weights", weights / "weights.h5", "--json",
+            "--weights", weights, "--merger-time", "--json",
         )
     )  # fmt: skip
     assert "N = 65536 lies outside" in told["warnings"][0]
+    found = told["merger_time"]
+    assert found["median"] == pytest.approx(np.median(found["members"]))
+    # Faster stars and more eccentric pairs merge sooner.
+    assert found["elasticities"]["hardening"] < 0.0
+    assert found["elasticities"]["eccentricity"] < 0.0
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ Equation: TypeAlias = PairEquation | RatesEquation
 _MODELS: dict[str, type[PairEquation] | type[RatesEquation]] = {"paper": PairEquation, "rates": RatesEquation}
 _WINDOW = 15  # saved times that a variance is averaged over
 _LEAST = 1e-2  # of the mean square residual, the least variance of any time
+_BELIEF = 0.5  # by which ln of a learnt variance may be wrong, before any curve validates
 _SHARE = 0.6827  # within one standard deviation
 _log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ def fit(
     values = {"learnt": kind.coordinates(learnt), "held": kind.coordinates(held)}
     data = content_sha256({**values, "condition": learnt.condition}, texts={})
     model = kind.build(recipe, curves=learnt, key=jax.random.key(seed))
-    model = eqx.tree_at(lambda one: one.start, model, NonTrainable(_start_law(model, learnt)))
+    model = eqx.tree_at(lambda one: one.start, model, NonTrainable(start_law(model, learnt)))
     loss = EnsembleLoss(jnp.asarray(curves.time), recipe.loss)
     began, trained = time.monotonic(), []
     shifted = recipe.loss.shifted if recipe.estimator == "rates" else 0.0
@@ -185,8 +186,16 @@ def identities(mergers: Sequence[Merger]) -> list[list[float | int | str]]:
     return [[one.eccentricity, one.particles, one.seed, one.origin] for one in mergers]
 
 
-def _start_law(model: Equation, curves: Curves) -> StartLaw:
-    """Law of the beginnings of the curves that are learnt."""
+def start_law(model: Equation, curves: Curves) -> StartLaw:
+    """Law of the beginnings of the curves that are learnt.
+
+    Args:
+        model: The equation, which knows its conditions.
+        curves: The curves.
+
+    Returns:
+        The law.
+    """
     features = np.asarray(unwrap(model.conditions).features(curves.condition))
     law = StartLaw.fit(features, beginnings(curves))
     return StartLaw(*(jnp.asarray(part) for part in law))
@@ -222,8 +231,9 @@ def calibrated(model: Equation, held: Curves) -> Equation:
     """Set the scatter between realisations so that it covers the residuals of curves that were not learnt.
 
     The paper's equation knows of no scatter: it gets the mean square residual of each time, less the variance among
-    members. The scatter of the rates is learnt and scaled by one factor for each coordinate. Either way 68 % of the
-    residuals then lie within one standard deviation.
+    members, which never falls with time. The scatter of the rates is learnt and scaled by one factor for each
+    coordinate, drawn towards 1 where few curves validate. Either way some 68 % of the residuals then lie within one
+    standard deviation.
 
     Args:
         model: The ensemble.
@@ -245,13 +255,16 @@ def calibrated(model: Equation, held: Curves) -> Equation:
         padded = np.pad(open_, ((_WINDOW // 2, _WINDOW // 2), (0, 0)), mode="edge")
         within = np.stack([np.convolve(column, kernel, mode="valid") for column in padded.T], axis=-1)
         floor = _LEAST * np.nanmean(residual**2, axis=(0, 1))
-        within = np.broadcast_to(np.maximum(within, floor), residual.shape)
+        # Few curves validate, and realisations that have drifted apart do not come together again.
+        within = np.maximum.accumulate(np.maximum(within, floor), axis=0)
+        within = np.broadcast_to(within, residual.shape)
     size = np.abs(residual) / np.sqrt(between + within)
     factor = np.array([np.nanquantile(size[..., column], _SHARE) for column in range(2)]) ** 2
     if isinstance(model, PairEquation):
         scatter = within[0] * factor
     else:
-        scatter = factor
+        # ln of a variance from n curves is uncertain by (2 / n)^(1/2): it is believed as far as that allows.
+        scatter = factor ** (_BELIEF**2 / (_BELIEF**2 + 2.0 / len(held)))
     return eqx.tree_at(lambda one: one.scatter, model, NonTrainable(jnp.asarray(scatter)))
 
 

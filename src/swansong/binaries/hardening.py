@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from swansong.binaries.evolution_kernels import BY_SCATTERING, BY_TIME, rates_along
-from swansong.binaries.galaxies import DehnenGalaxy
+from swansong.binaries.nbody.galaxies import DehnenGalaxy
 from swansong.core.errors import DomainError, InputError
 
 Numbers: TypeAlias = float | int | Float[np.ndarray, "..."]

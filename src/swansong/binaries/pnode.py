@@ -81,11 +81,11 @@ class PairEquation(eqx.Module):
         return self.standardise(values)
 
     def orbit(
-        self, normal: Float[Array, "*batch 2"], mu: Float[Array, "*batch"]
+        self, normal: Float[Array, "*batch 2"], mu: Float[Array, ""]
     ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
-        """E and L of what is compared; L below zero counts as zero."""
+        """E and L of what is compared, which know of no mass; L below zero counts as zero."""
         found = normal * unwrap(self.scale) + unwrap(self.mean)
-        return found[..., 0], jnp.maximum(found[..., 1], 0.0) + 0.0 * mu
+        return found[..., 0], jnp.maximum(found[..., 1], 0.0)
 
     def forecast(
         self,

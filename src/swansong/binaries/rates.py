@@ -8,7 +8,7 @@ with s > 0 (softplus) and k learnt as functions of (x, e, e_gal, N, time since t
 and 1, as it must. Beyond the learnt times and below the learnt separations s and k stay what they were at the end.
 
 Stars come one by one, so that pairs in equal galaxies drift apart. A second network learns how fast the variances of x
-and of w = ln((e^2 + b^2) / (1 - e^2)), b = 0.1, grow; w is u without its long tail at e = 0.
+and of w = ln((e^2 + b^2) / (1 - e^2)), b = 0.3, grow; w is u without its long tail at e = 0.
 """
 
 import equinox as eqx
@@ -26,7 +26,7 @@ from swansong.binaries.starts import StartLaw
 from swansong.core.types import Array, Float, Key
 from swansong.learning.networks import MLP
 
-SOFT = 0.1
+SOFT = 0.3
 """Eccentricity b below which w is nearly linear in e^2."""
 
 _NOISE_WIDTH = 0.5  # of the drift's network: variances are smooth
@@ -41,6 +41,9 @@ def to_state(
     """Find x and u of an ellipse; eccentricities are kept between 0.001 and 1 - 1e-6."""
     e = jnp.clip(eccentricity, 1e-3, 1.0 - 1e-6)
     return -jnp.log(axis), 2.0 * jnp.log(e) - jnp.log1p(-(e**2))
+
+
+_compiled_state = jax.jit(to_state)
 
 
 def from_state(
@@ -122,7 +125,7 @@ class RatesEquation(eqx.Module):
     @staticmethod
     def coordinates(curves: Curves) -> Float[np.ndarray, "mergers saves 2"]:
         """What is integrated: x and u."""
-        return np.stack(to_state(jnp.asarray(curves.axis), jnp.asarray(curves.eccentricity)), axis=-1)
+        return np.stack(_compiled_state(jnp.asarray(curves.axis), jnp.asarray(curves.eccentricity)), axis=-1)
 
     @staticmethod
     def normal(values: Float[Array, "*batch 2"]) -> Float[Array, "*batch 2"]:
@@ -131,7 +134,7 @@ class RatesEquation(eqx.Module):
 
     @staticmethod
     def orbit(
-        normal: Float[Array, "*batch 2"], mu: Float[Array, "*batch"]
+        normal: Float[Array, "*batch 2"], mu: Float[Array, ""]
     ) -> tuple[Float[Array, "*batch"], Float[Array, "*batch"]]:
         """E and L of what is compared."""
         axis, e = jnp.exp(-normal[..., 0]), from_soft(normal[..., 1])

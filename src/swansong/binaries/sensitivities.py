@@ -19,7 +19,7 @@ from swansong.core.errors import DomainError, InputError
 from swansong.core.types import Array
 from swansong.physics.peters import ISCO, coalescence_time, peters_rates
 
-_RELATIVE, _ABSOLUTE = 1e-9, 1e-10
+_RELATIVE, _ABSOLUTE = 1e-8, 1e-10
 _MOST_STEPS = 4096
 
 
@@ -70,9 +70,9 @@ def member_times(
     equation: RatesEquation,
     knobs: Knobs,
     *,
-    mass_1: float | Array,
-    mass_2: float | Array,
-    speed_of_light: Any,
+    mass_1: float,
+    mass_2: float,
+    speed_of_light: float,
     adjoint: diffrax.AbstractAdjoint = diffrax.RecursiveCheckpointAdjoint(),
 ) -> Float[Array, "members"]:
     """Time to coalescence by learnt rates and gravitational waves, differentiable in every knob.
@@ -132,7 +132,7 @@ def member_times(
 
 @eqx.filter_jit
 def _derivatives(
-    equation: RatesEquation, knobs: Array, mass_1: Array, mass_2: Array, speed_of_light: Array
+    equation: RatesEquation, knobs: Array, *, mass_1: float, mass_2: float, speed_of_light: float
 ) -> tuple[Array, Array]:
     """Merger times and their derivatives."""
 
@@ -187,6 +187,8 @@ def sensitivity(
     found, gradient = _derivatives(
         surrogate.equation,
         jnp.asarray(knobs, float),
-        *(jnp.asarray(one) for one in (merger.mass_1, merger.mass_2, units.speed_of_light)),
+        mass_1=merger.mass_1,
+        mass_2=merger.mass_2,
+        speed_of_light=units.speed_of_light,
     )
     return Sensitivity(np.asarray(found), knobs, np.asarray(gradient))

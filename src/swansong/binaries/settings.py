@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from swansong.binaries.nbody.settings import ENERGY_TOLERANCE
 from swansong.core.config import Config
 from swansong.learning.plan import TrainingPlan
 
@@ -33,7 +34,7 @@ class CurveSettings(Config):
         default=0.0, ge=0.0, description="Width of the running mean of E and L that is learnt, 0 for none [time]"
     )
     energy_tolerance: float = Field(
-        default=2e-3, gt=0.0, description="Runs whose energy error is larger are marked and never learnt"
+        default=ENERGY_TOLERANCE, gt=0.0, description="Runs whose energy error is larger are marked and never learnt"
     )
     validation: float = Field(default=0.125, gt=0.0, lt=0.5, description="Share of the mergers that validate")
     test: float = Field(

@@ -71,8 +71,8 @@ class Beginning:
         Raises:
             DomainError: The axis is not positive or the eccentricity lies outside [0, 1).
         """
-        energy, momentum = elements.from_ellipse(np.asarray(axis), np.asarray(eccentricity), mu=mu)
-        return cls(float(energy), float(momentum), **times)
+        energy, momentum = elements.from_ellipse(np.array([axis]), np.array([eccentricity]), mu=mu)
+        return cls(float(energy[0]), float(momentum[0]), **times)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,8 +188,8 @@ class Surrogate:
             raise DomainError(
                 "the learnt equation cannot be followed from this beginning; start from a pair like those learnt"
             )
-        members = self._orbits(mean[:, 0], merger)
-        centre = self._orbits(mean[:, 0].mean(axis=0), merger)
+        first = np.concatenate([mean[:, 0], mean[:, 0].mean(axis=0)[None]])
+        members, centre = np.split(self._orbits(first, merger), [len(mean)], axis=1)
         if beginning is None:
             mean, variance = mean[:, 1:], variance[:, 1:]
         else:
@@ -198,7 +198,7 @@ class Surrogate:
         found = self._orbits(mean + np.sqrt(variance) * noise, merger).reshape(4, -1, len(past))
         bands = _quantiles(found)
         # From one beginning the ensemble's mean has no noise of draws; among many beginnings it is none of them.
-        median = bands[:, 2] if beginning is None else centre
+        median = bands[:, 2] if beginning is None else centre[:, 0]
         return Forecast(merger, begin[0] + past, median, bands, np.moveaxis(members, 0, 1), warnings)
 
     def _check_times(self, times: np.ndarray | None) -> np.ndarray:
@@ -217,27 +217,25 @@ class Surrogate:
             raise DomainError(
                 f"rates need a bound pair, got E = {beginning.energy:g}; begin later or take the paper's equation"
             )
-        axis = elements.semi_major_axis(np.array(beginning.energy), mu=merger.mu)
-        e = elements.eccentricity(np.array(beginning.energy), np.array(beginning.momentum), mu=merger.mu)
-        return np.stack(to_state(jnp.asarray(axis), jnp.asarray(e)), axis=-1)[None]
+        axis = elements.semi_major_axis(np.array([beginning.energy]), mu=merger.mu)
+        e = elements.eccentricity(np.array([beginning.energy]), np.array([beginning.momentum]), mu=merger.mu)
+        return np.stack(to_state(jnp.asarray(axis), jnp.asarray(e)), axis=-1)
 
     def _drawn(self, merger: Merger, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Times of beginnings of the learnt law, and what is integrated there."""
         condition = jnp.array([merger.eccentricity, merger.particles], float)
-        law = unwrap(self.equation.start)
-        numbers = np.asarray(law.draw(unwrap(self.equation.conditions).features(condition)[None], jnp.asarray(normal)))
-        begin, pair = numbers[:, 0], numbers[:, 1:]
-        if self.recipe.curves.begin == "run":
-            return begin, pair
-        axis, e = jnp.exp(-pair[:, 0]), from_soft(jnp.asarray(pair[:, 1]))
-        if isinstance(self.equation, RatesEquation):
-            return begin, np.stack(to_state(axis, e), axis=-1)
-        energy, momentum = -0.5 * merger.mu / axis, jnp.sqrt(merger.mu * axis * (1.0 - e**2))
-        return begin, np.stack([energy, momentum], axis=-1)
+        begin, start = _draw(
+            self.equation,
+            condition,
+            jnp.asarray(normal),
+            jnp.asarray(merger.mu),
+            bound=self.recipe.curves.begin != "run",
+        )
+        return np.asarray(begin), np.asarray(start)
 
     def _orbits(self, normal: np.ndarray, merger: Merger) -> np.ndarray:
         """E, L, a and e along a new first axis."""
-        energy, momentum = self.equation.orbit(jnp.asarray(normal), jnp.full(normal.shape[:-1], merger.mu))
+        energy, momentum = _orbit(self.equation, jnp.asarray(normal), jnp.asarray(merger.mu))
         return orbits(np.asarray(energy), np.asarray(momentum), mu=merger.mu)
 
     def along(
@@ -265,14 +263,15 @@ class Surrogate:
             )
         )
         rng = np.random.default_rng([seed, 19])
-        found, centres = [], []
+        found = []
+        # The first draw stands for the mean of the ensemble, so that all shapes are the same.
         for row, merger in enumerate(curves.mergers):
             chosen = rng.integers(0, len(mean), draws)
             noise = rng.standard_normal((draws, 1, 2))
-            sample = self._orbits(mean[chosen, row] + np.sqrt(variance[chosen, row]) * noise, merger)
-            found.append(_quantiles(sample))
-            centres.append(self._orbits(mean[:, row].mean(axis=0), merger))
-        return np.stack(centres, axis=1), np.stack(found, axis=2)
+            drawn = mean[chosen, row] + np.sqrt(variance[chosen, row]) * noise
+            found.append(self._orbits(np.concatenate([mean[:, row].mean(axis=0)[None], drawn]), merger))
+        centres = np.stack([one[:, 0] for one in found], axis=1)
+        return centres, np.stack([_quantiles(one[:, 1:]) for one in found], axis=2)
 
 
 def orbits(energy: np.ndarray, momentum: np.ndarray, *, mu: float) -> Float[np.ndarray, "4 ..."]:
@@ -286,6 +285,27 @@ def _quantiles(samples: Float[np.ndarray, "4 draws times"]) -> Float[np.ndarray,
     whole = np.stack([*samples[:2], np.nan_to_num(samples[2], nan=np.inf), np.nan_to_num(samples[3], nan=1.0)])
     # Interpolation between infinite values is no number.
     return np.quantile(whole, LEVELS, axis=1, method="inverted_cdf").swapaxes(0, 1)
+
+
+@eqx.filter_jit
+def _orbit(model: Equation, normal: Array, mu: Array) -> tuple[Array, Array]:
+    """E and L of what is compared."""
+    return model.orbit(normal, mu)
+
+
+@eqx.filter_jit
+def _draw(model: Equation, condition: Array, normal: Array, mu: Array, *, bound: bool) -> tuple[Array, Array]:
+    """Times of beginnings of the learnt law, of x and w where pairs are bound, and what is integrated there."""
+    features = unwrap(model.conditions).features(jnp.broadcast_to(condition, (len(normal), 2)))
+    numbers = unwrap(model.start).draw(features, normal)
+    begin, pair = numbers[:, 0], numbers[:, 1:]
+    if bound:
+        axis, e = jnp.exp(-pair[:, 0]), from_soft(pair[:, 1])
+        if isinstance(model, RatesEquation):
+            pair = jnp.stack(to_state(axis, e), axis=-1)
+        else:
+            pair = jnp.stack([-0.5 * mu / axis, jnp.sqrt(mu * axis * (1.0 - e**2))], axis=-1)
+    return begin, pair
 
 
 @eqx.filter_jit

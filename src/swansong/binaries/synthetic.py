@@ -8,7 +8,8 @@ no number of astrophysics should rest on them.
 
 Scatter of e at the hard pair, 60 seeds, for M_bh / m* = 1000, 2500, 5000, 10 000, 20 000: 0.08, 0.06, 0.04, 0.02, 0.02
 at e_gal = 0.9 and 0.21, 0.24, 0.23, 0.24, 0.27 at 0.99. Rawlings et al. (arXiv:2307.08756) have 0.07, 0.07, 0.03, 0.03,
-0.01 and 0.31, 0.27, 0.25, 0.26, 0.08, from ten runs each.
+0.01 and 0.31, 0.27, 0.25, 0.26, 0.08, from ten runs each. The mean time of binding is within 10 % of that of own N-body
+runs of 2048 stars from e_gal = 0.5 to 0.97, and 15 % early at 0.99.
 """
 
 import math
@@ -46,6 +47,7 @@ class SyntheticLaws:
         axis: Semi-major axis of their orbit.
         drag: Rate of friction between galaxies that lie on each other.
         reach: Distance at which that friction has halved.
+        uneven: Scatter of the logarithm of that rate between mergers, in units of (m* / M_bh)^0.5.
         approach: Distance of the last approach [pc].
         speed: Speed of the last approach at e_gal = 0.9 [km/s].
         faster: What that gains to e_gal = 0.99 [km/s].
@@ -66,6 +68,7 @@ class SyntheticLaws:
     axis: float = 15.0
     drag: float = 0.09
     reach: float = 1.5
+    uneven: float = 0.6
     approach: float = 25.0
     speed: float = 450.0
     faster: float = 110.0
@@ -106,7 +109,8 @@ def synthetic_trajectory(
     rng = np.random.default_rng([merger.seed, merger.particles, round(1e6 * merger.eccentricity), 7])
     stars = merger.mass_1 * merger.particles  # M_bh / m*
     impact, speed = _last_approach(merger.eccentricity, stars, laws, rng)
-    infall, met = _infall(merger, laws, step, speed / units.velocity, laws.approach / units.length)
+    drag = laws.drag * math.exp(laws.uneven / math.sqrt(stars) * rng.standard_normal())
+    infall, met = _infall(merger, laws, step, drag, speed / units.velocity, laws.approach / units.length)
     end = met + AFTER_BINDING if duration is None else duration
     time = step * np.arange(int(end / step + 1e-9) + 1)
     position, velocity = infall[: len(time), :3], infall[: len(time), 3:]
@@ -191,7 +195,7 @@ def _last_approach(
 
 
 def _infall(
-    merger: Merger, laws: SyntheticLaws, step: float, speed: float, approach: float
+    merger: Merger, laws: SyntheticLaws, step: float, drag: float, speed: float, approach: float
 ) -> tuple[Float[np.ndarray, "times 6"], float]:
     """Relative position and velocity until the last approach, and the time of that."""
     square = 2.0 / laws.distance - 1.0 / laws.axis
@@ -203,7 +207,7 @@ def _infall(
     else:
         distance, radial = laws.distance, -math.sqrt(square - tangential**2)
     start = np.array([distance, 0.0, radial, tangential])
-    rows, met = _fall(start, step / _SUBSTEPS, int(_LONGEST / step), laws.drag, laws.reach, speed, approach)
+    rows, met = _fall(start, step / _SUBSTEPS, int(_LONGEST / step), drag, laws.reach, speed, approach)
     flat = np.zeros((len(rows), 6))
     flat[:, [0, 1, 3, 4]] = rows
     return flat, met
@@ -297,7 +301,11 @@ def _harden(
 
 @njit(cache=True)
 def _walk(inverse, e, noise, step, rate, growth, walk):  # pragma: no cover - compiled
-    """1/a and e at each row: mean rates, and kicks that shrink near e = 1 as the angular momentum does."""
+    """1/a and e at each row: mean rates, and kicks of the eccentricity vector, weaker near e = 1.
+
+    The drift that belongs to kicks of uneven strength, half the gradient of their square, makes all angular momenta
+    equally likely in the end: kicks alone would leave the thermal distribution 2e.
+    """
     found = np.empty((2, len(noise)))
     x, y = e, 0.0
     for row in range(len(noise)):
@@ -305,7 +313,7 @@ def _walk(inverse, e, noise, step, rate, growth, walk):  # pragma: no cover - co
         inverse = max(inverse * (1.0 + share + walk * math.sqrt(share) * noise[row, 0]), 0.5 * inverse)
         square = x * x + y * y
         free = 1.0 - square
-        drift = growth * free**0.6 * share
+        drift = growth * free**0.6 * share - walk * walk * share
         kick = walk * math.sqrt(share * free)
         x += drift * x + kick * noise[row, 1]
         y += drift * y + kick * noise[row, 2]

@@ -2,6 +2,9 @@
 
 from cyclopts import App
 
+from swansong.binaries.background.settings import Background
+from swansong.binaries.nbody.settings import EnsembleSettings
+from swansong.binaries.settings import Recipe
 from swansong.cli import (
     binaries_background,
     binaries_check,
@@ -12,6 +15,9 @@ from swansong.cli import (
     binaries_simulate,
     binaries_train,
 )
+
+SCHEMAS = {"background of pairs": Background, "ensemble of mergers": EnsembleSettings, "orbit recipe": Recipe}
+"""Configurations of this system by what they are."""
 
 app = App(name="binaries", help_epilogue="Every verb explains its options: `swansong binaries merge --help`.")
 app.help = """Follow pairs of supermassive black holes from the merger of their galaxies to their own.

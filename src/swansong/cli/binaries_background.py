@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from swansong.binaries.background_settings import Background
-from swansong.binaries.population_files import population_of
+from swansong.binaries.background.population_files import population_of
+from swansong.binaries.background.settings import Background
 from swansong.cli.options import Called, Invocation, Overrides, RunOptions, on_interrupt
 from swansong.cli.output import choose_folder, present
 from swansong.core.config import load

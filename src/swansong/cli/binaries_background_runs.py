@@ -8,10 +8,10 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from swansong.binaries.background import OBSERVED, YEARLY, Spectrum, background, frequencies_of
-from swansong.binaries.background_settings import Background
-from swansong.binaries.population import Population
-from swansong.binaries.realisations import Realisations, realise
+from swansong.binaries.background.population import Population
+from swansong.binaries.background.realisations import Realisations, realise
+from swansong.binaries.background.settings import Background
+from swansong.binaries.background.spectrum import OBSERVED, YEARLY, Spectrum, background, frequencies_of
 from swansong.cli.binaries_written import Told, write_run
 from swansong.cli.output import number
 from swansong.cli.written import Where

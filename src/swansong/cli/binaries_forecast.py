@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from swansong.binaries.forecasting.protocol import DETERMINISTIC, FORECASTERS, check_installed, missing
 from swansong.binaries.forecasting.series import LARGEST_AXIS, SNAPSHOTS, hard_series, split_at
+from swansong.binaries.nbody.settings import ENERGY_TOLERANCE
 from swansong.cli.binaries_learnt import merger_files, read_mergers
 from swansong.cli.options import Called, Flag, Invocation, RunOptions, Whole, at_least, on_interrupt
 from swansong.cli.output import choose_folder, number, present
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 KIND = "binary_forecasts"
 """Kind of the product."""
 
-_TOLERANCE = 2e-3  # energy error above which a run is not chosen by itself
 _FEWEST_SEEDS = 3  # below this a spread means little
 
 
@@ -91,8 +91,8 @@ def forecast(
     warnings = list(left_out)
     if chosen.merger.origin == "synthetic":
         warnings.append("the merger is synthetic: no astrophysics may rest on it")
-    if chosen.energy_error > _TOLERANCE:
-        warnings.append(f"the energy error of the run, {chosen.energy_error:.2g}, is above {_TOLERANCE:g}")
+    if chosen.energy_error > ENERGY_TOLERANCE:
+        warnings.append(f"the energy error of the run, {chosen.energy_error:.2g}, is above {ENERGY_TOLERANCE:g}")
     if seeds < _FEWEST_SEEDS and set(names) - set(DETERMINISTIC):
         warnings.append(f"the spread over {seeds} seeds means little; give `--seeds {_FEWEST_SEEDS}` or more")
     with on_interrupt("nothing was written; fewer models, splits or seeds take less time"):
@@ -153,7 +153,7 @@ def _series(
             )
         return mergers[merger], taken(mergers[merger])
     # A run of unknown error counts as good: other codes and synthetic mergers tell none.
-    order = sorted(mergers, key=lambda one: (one.energy_error > _TOLERANCE, -one.merger.particles))
+    order = sorted(mergers, key=lambda one: (one.energy_error > ENERGY_TOLERANCE, -one.merger.particles))
     best = [one for one in order if one.merger.particles == order[0].merger.particles]
     found, reason = [], None
     for one in best:

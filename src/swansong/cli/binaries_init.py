@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from swansong.binaries.background_settings import Background
+from swansong.binaries.background.settings import Background
 from swansong.binaries.nbody.settings import EnsembleSettings
 from swansong.binaries.settings import RECIPES, Recipe
 from swansong.cli.binaries_learnt import RECIPE_NAMES

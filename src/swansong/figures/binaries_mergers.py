@@ -41,7 +41,7 @@ def merger_frames_figure(time: ArrayLike, *, stars: ArrayLike, holes: ArrayLike,
     size = float(np.quantile(np.abs(places[0, :2]), _SHARE)) * 1.15
     for panel, moment, place, both in zip(panels.flat, moments, places, pair, strict=False):
         for part, colour in ((slice(None, half), PALETTE[0]), (slice(half, None), PALETTE[1])):
-            panel.plot(*place[:2, part], ".", color=colour, markersize=1.2, alpha=0.5, markeredgewidth=0.0)
+            panel.plot(*place[:2, part], ".", color=colour, markersize=2.0, alpha=0.6, markeredgewidth=0.0)
         panel.plot(both[:, 0], both[:, 1], "o", color="black", markersize=4.0, markeredgecolor="white")
         panel.set(xlim=(-size, size), ylim=(-size, size), aspect="equal")
         panel.set_title(f"t = {moment:.0f}", fontsize=9)

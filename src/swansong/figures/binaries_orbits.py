@@ -9,7 +9,8 @@ from swansong.core.errors import InputError
 from swansong.figures.style import PALETTE, TRUTH, styled
 
 _LABELS = ("Energy $E$", "Angular momentum $L$", "$1/a$", "Eccentricity $e$")
-_BLOCKS = 24  # over which rates are differences
+_BLOCKS = 12  # over which rates are differences
+_LEAST = 0.02  # growth of ln(1/a) in a block below which K is nothing but noise
 _SHADES = ((0, 4, 0.15), (1, 3, 0.3))
 
 
@@ -146,7 +147,8 @@ def _draw_rates(panels: list[Axes], columns: list[np.ndarray], *, colour: str, l
     middle = 0.5 * (edges[1:] + edges[:-1])
     panels[0].plot(middle, np.diff(inverse) / np.diff(edges), color=colour, label=label)
     steps = np.diff(np.log(inverse))
-    panels[1].plot(middle, np.where(steps > 0.0, np.diff(e) / np.where(steps > 0.0, steps, 1.0), np.nan), color=colour)
+    grown = steps > _LEAST
+    panels[1].plot(middle, np.where(grown, np.diff(e) / np.where(grown, steps, 1.0), np.nan), color=colour, marker=".")
 
 
 def _columns(what: str, *arrays: ArrayLike) -> list[np.ndarray]:

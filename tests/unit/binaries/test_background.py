@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from swansong.binaries.background import (
+from swansong.binaries.background.population import Population, single
+from swansong.binaries.background.population_files import population_of
+from swansong.binaries.background.settings import Background, GalaxySettings, OrbitSettings, SingleSettings
+from swansong.binaries.background.spectrum import (
     CIRCULAR_SLOPE,
     YEARLY,
     background,
@@ -12,12 +15,14 @@ from swansong.binaries.background import (
     harmonic_terms,
     published_reference,
 )
-from swansong.binaries.background_settings import Background, GalaxySettings, OrbitSettings, SingleSettings
-from swansong.binaries.background_tracks import STEP, follow, law_rates, residence, undisturbed
+from swansong.binaries.background.tracks import STEP, follow, law_rates, residence, undisturbed
+from swansong.binaries.background.wave_driven import (
+    eccentric_factor,
+    summed_harmonics,
+    track_eccentricity,
+    track_frequency,
+)
 from swansong.binaries.hardening import Constant, Exponential, Scattering, TimeLaws
-from swansong.binaries.population import Population, single
-from swansong.binaries.population_files import population_of
-from swansong.binaries.wave_driven import eccentric_factor, summed_harmonics, track_eccentricity, track_frequency
 from swansong.core.errors import DomainError, InputError
 from swansong.physics.eccentric_spectrum import harmonic_power, harmonics_needed
 from swansong.physics.peters import (

@@ -11,7 +11,7 @@ from swansong.binaries.starts import StartLaw
 from swansong.binaries.trajectories import Merger
 from swansong.core.errors import ConfigError, DataError, DomainError
 
-SETTINGS = CurveSettings(inverse_axis=100.0, duration=40.0, saves=21, begin="hard")
+SETTINGS = CurveSettings(inverse_axis=100.0, duration=40.0, saves=21, energy_tolerance=2e-3)
 
 
 def test_a_curve_begins_where_the_mean_of_the_inverse_axis_passes_the_threshold():

@@ -8,7 +8,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.spatial.distance import pdist
 
-from swansong.binaries.galaxies import Bodies, DehnenGalaxy, relative_mass
+from swansong.binaries.nbody.galaxies import Bodies, DehnenGalaxy, relative_mass
 from swansong.core.errors import DomainError, InputError
 
 STARS = 8192

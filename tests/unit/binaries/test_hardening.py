@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from swansong.binaries.galaxies import DehnenGalaxy
 from swansong.binaries.hardening import (
     Constant,
     Exponential,
@@ -17,6 +16,7 @@ from swansong.binaries.hardening import (
     influence_radius,
     value_at,
 )
+from swansong.binaries.nbody.galaxies import DehnenGalaxy
 from swansong.binaries.rate_tables import NODES
 from swansong.core.errors import InputError
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from swansong.binaries.background import background
-from swansong.binaries.background_settings import GalaxySettings
+from swansong.binaries.background.holodeck import StarsForHolodeck, as_holodeck_hardening
+from swansong.binaries.background.population import Population, galaxy_scale
+from swansong.binaries.background.settings import GalaxySettings
+from swansong.binaries.background.spectrum import background
 from swansong.binaries.evolution import evolve
 from swansong.binaries.hardening import Constant, ExponentialFloor, TimeLaws
-from swansong.binaries.holodeck import StarsForHolodeck, as_holodeck_hardening
-from swansong.binaries.population import Population, galaxy_scale
 from swansong.core.constants import PARSEC, SOLAR_MASS
 from swansong.core.errors import InputError
 from swansong.physics.eccentric_spectrum import harmonic_power

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from swansong.binaries.initial import Bodies, initial_conditions
+from swansong.binaries.nbody.initial import Bodies, initial_conditions
 from swansong.binaries.trajectories import Merger
 from swansong.core.errors import DomainError, InputError
 

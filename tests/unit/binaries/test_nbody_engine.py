@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from swansong.binaries.initial import initial_conditions
 from swansong.binaries.nbody import gravity_kernels
 from swansong.binaries.nbody.engine import Galaxies, Stepper, energy, momentum
 from swansong.binaries.nbody.gravity import Direct, Tree, choose_gravity
+from swansong.binaries.nbody.initial import initial_conditions
 from swansong.binaries.nbody.settings import Accuracy
 from swansong.binaries.nbody.stepping_kernels import choose_inner, choose_levels
 from swansong.binaries.trajectories import Merger

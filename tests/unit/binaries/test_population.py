@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from swansong.binaries.background_settings import Background, GalaxySettings, LawSettings, OrbitSettings
-from swansong.binaries.population import Population, comoving_distance, from_law, galaxy_scale, hubble_rate
-from swansong.binaries.population_files import population_of, read_population
+from swansong.binaries.background.population import Population, comoving_distance, from_law, galaxy_scale, hubble_rate
+from swansong.binaries.background.population_files import population_of, read_population
+from swansong.binaries.background.settings import Background, GalaxySettings, LawSettings, OrbitSettings
 from swansong.binaries.units import Units
 from swansong.core.config import load
 from swansong.core.errors import ConfigError, DataError, FileError

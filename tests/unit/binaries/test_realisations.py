@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from swansong.binaries.background import background
-from swansong.binaries.background_settings import (
+from swansong.binaries.background.population import Population, comoving_distance, from_law, single
+from swansong.binaries.background.realisations import bins_of, light_cone, realise
+from swansong.binaries.background.settings import (
     Background,
     GalaxySettings,
     LawSettings,
@@ -12,9 +13,8 @@ from swansong.binaries.background_settings import (
     RealisationSettings,
     SingleSettings,
 )
-from swansong.binaries.background_tracks import follow
-from swansong.binaries.population import Population, comoving_distance, from_law, single
-from swansong.binaries.realisations import bins_of, light_cone, realise
+from swansong.binaries.background.spectrum import background
+from swansong.binaries.background.tracks import follow
 from swansong.core.constants import JULIAN_YEAR, MEGAPARSEC, SOLAR_MASS_PARAMETER, SPEED_OF_LIGHT
 from swansong.core.errors import DomainError
 from swansong.physics.peters import GRAVITY, LIGHT, MEGAYEAR, axis_at_frequency, coalescence_time

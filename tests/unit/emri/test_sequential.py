@@ -15,7 +15,7 @@ from swansong.emri.search.model import SearchModel
 
 THETA = np.array([6.0, 30.0, 0.6, 0.7, 0.03])
 FIRST, LAST = 3e-3, 3e-4
-ROUNDS = SequentialSettings(rounds=2, first_error=FIRST, bank=8192, steps=300)
+ROUNDS = SequentialSettings(rounds=2, first_error=FIRST, bank=4096, steps=200)
 
 
 def sharpen(law, model, **changes):

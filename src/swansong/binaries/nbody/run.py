@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from swansong.binaries.elements import energy_and_momentum
-from swansong.binaries.initial import initial_conditions
 from swansong.binaries.nbody.engine import Galaxies, Stepper, energy, momentum
 from swansong.binaries.nbody.gravity import choose_gravity
+from swansong.binaries.nbody.initial import initial_conditions
 from swansong.binaries.nbody.settings import RunSettings
 from swansong.binaries.trajectories import Merger, Trajectory
 from swansong.core.config import as_dict

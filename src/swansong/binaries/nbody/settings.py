@@ -10,6 +10,12 @@ from swansong.core.config import Config
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Orbit = Annotated[float, Field(ge=0.0, lt=1.0)]
 
+SEPARATION = 20.0
+"""Distance of the galaxies at the start, in scale radii."""
+
+ORBIT_AXIS = 15.0
+"""Semi-major axis of their orbit, in scale radii."""
+
 ENERGY_TOLERANCE = 5e-3
 """Relative error of the total energy above which a run is marked, and not learnt from.
 
@@ -74,6 +80,13 @@ class Ensemble(Config):
         if len(self.particles) != len(self.realisations):
             msg = (
                 f"realisations has {len(self.realisations)} entries for {len(self.particles)} resolutions in particles"
+            )
+            raise ValueError(msg)
+        lowest = SEPARATION / ORBIT_AXIS - 1.0
+        if min(self.eccentricities) < lowest:
+            msg = (
+                f"the eccentricity {min(self.eccentricities):g} is below {lowest:.4f}, the least at which an orbit of "
+                f"semi-major axis {ORBIT_AXIS:g} reaches the separation of {SEPARATION:g}"
             )
             raise ValueError(msg)
         return self

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from swansong.binaries import background_kernels as kernels
-from swansong.binaries.background_settings import SpectrumSettings
-from swansong.binaries.background_tracks import STEP, Rates, Tracks, follow
-from swansong.binaries.population import Population
-from swansong.binaries.wave_driven import eccentric_factor, track_frequency
+from swansong.binaries.background import kernels
+from swansong.binaries.background.population import Population
+from swansong.binaries.background.settings import SpectrumSettings
+from swansong.binaries.background.tracks import STEP, Rates, Tracks, follow
+from swansong.binaries.background.wave_driven import eccentric_factor, track_frequency
 from swansong.core.constants import JULIAN_YEAR, MEGAPARSEC, SOLAR_MASS_PARAMETER, SPEED_OF_LIGHT
 from swansong.core.errors import DomainError
 from swansong.physics.eccentric_spectrum import harmonic_rule

@@ -5,17 +5,12 @@ from typing import Literal
 
 import numpy as np
 
-from swansong.binaries.galaxies import Bodies, DehnenGalaxy
+from swansong.binaries.nbody.galaxies import Bodies, DehnenGalaxy
+from swansong.binaries.nbody.settings import ORBIT_AXIS, SEPARATION
 from swansong.binaries.trajectories import Merger
 from swansong.core.errors import DomainError, InputError
 
-__all__ = ["ORBIT_AXIS", "SEPARATION", "Bodies", "initial_conditions"]
-
-SEPARATION = 20.0
-"""Distance of the galaxies at the start [scale radii]."""
-
-ORBIT_AXIS = 15.0
-"""Semi-major axis of the orbit of the galaxies [scale radii]."""
+__all__ = ["Bodies", "initial_conditions"]
 
 
 def initial_conditions(merger: Merger, *, masses: Literal["equal", "spectrum"] = "equal") -> Bodies:

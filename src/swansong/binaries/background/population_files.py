@@ -7,8 +7,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from swansong.binaries.background_settings import Background
-from swansong.binaries.population import Population, from_law, single
+from swansong.binaries.background.population import Population, from_law, single
+from swansong.binaries.background.settings import Background
 from swansong.core.errors import DataError, FileError
 
 NEEDED = ("mass_1", "mass_2", "redshift", "semi_major_axis", "eccentricity", "weight")

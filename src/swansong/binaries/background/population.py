@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Float
 
-from swansong.binaries.background_settings import GalaxySettings, LawSettings, OrbitSettings, SingleSettings
+from swansong.binaries.background.settings import GalaxySettings, LawSettings, OrbitSettings, SingleSettings
 from swansong.core.constants import MEGAPARSEC
 from swansong.core.errors import DataError
 from swansong.physics.peters import GRAVITY, ISCO, LIGHT, MEGAYEAR, axis_at_frequency, orbital_frequency

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from swansong.binaries.background import Frequencies, circular_power, harmonic_terms
-from swansong.binaries.background_settings import RealisationSettings
-from swansong.binaries.background_tracks import STEP, Table, Tracks, follow, residence, undisturbed
-from swansong.binaries.population import Column, Population, comoving_distance
+from swansong.binaries.background.population import Column, Population, comoving_distance
+from swansong.binaries.background.settings import RealisationSettings
+from swansong.binaries.background.spectrum import Frequencies, circular_power, harmonic_terms
+from swansong.binaries.background.tracks import STEP, Table, Tracks, follow, residence, undisturbed
 from swansong.core.constants import JULIAN_YEAR
 from swansong.core.errors import DomainError
 from swansong.physics.eccentric_spectrum import harmonic_rule

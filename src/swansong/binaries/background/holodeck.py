@@ -18,9 +18,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from swansong.binaries.background_settings import GalaxySettings
+from swansong.binaries.background.population import galaxy_scale
+from swansong.binaries.background.settings import GalaxySettings
 from swansong.binaries.hardening import Hardening
-from swansong.binaries.population import galaxy_scale
 from swansong.core.constants import PARSEC, SOLAR_MASS
 from swansong.core.errors import InputError
 from swansong.physics.peters import MEGAYEAR
