@@ -10,9 +10,9 @@ from cyclopts import App, Parameter
 
 from swansong.binaries.units import Units
 from swansong.cli.binaries_learnt import Estimator
-from swansong.cli.emri_options import TableOptions, positive
-from swansong.cli.options import Called, Flag, Invocation, Weights, Whole, at_least
+from swansong.cli.options import Called, Flag, Invocation, Weights, Whole, at_least, positive
 from swansong.cli.output import number, present
+from swansong.cli.table_options import TableOptions
 from swansong.core.errors import InputError
 from swansong.core.files import prepare_output, read_product
 from swansong.core.provenance import collect

@@ -8,9 +8,9 @@ from cyclopts import App, Parameter
 
 from swansong.binaries.units import Units
 from swansong.cli.binaries_pairs import Law, PairOptions, resolve
-from swansong.cli.emri_options import TableOptions, positive
-from swansong.cli.options import Called, Invocation, Whole, at_least
+from swansong.cli.options import Called, Invocation, Whole, at_least, positive
 from swansong.cli.output import present
+from swansong.cli.table_options import TableOptions
 from swansong.core.errors import InputError
 from swansong.core.files import read_product
 

@@ -12,14 +12,23 @@ from swansong.cli.emri_options import (
     CandidateOptions,
     ProblemFile,
     SourceOptions,
-    TableOptions,
     TrackOptions,
     data_file,
     load_problem,
+)
+from swansong.cli.options import (
+    Called,
+    Flag,
+    Invocation,
+    Overrides,
+    RunOptions,
+    Whole,
+    at_least,
+    on_interrupt,
     positive,
 )
-from swansong.cli.options import Called, Flag, Invocation, Overrides, RunOptions, Whole, at_least, on_interrupt
 from swansong.cli.output import choose_folder, present, write_beginning
+from swansong.cli.table_options import TableOptions
 from swansong.core.config import load, template
 from swansong.core.errors import FileError, InputError
 from swansong.core.files import read_product

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, NamedTuple
 from cyclopts import App, Parameter
 
 from swansong.cli.emri_amplitudes_train import add_training
-from swansong.cli.emri_options import TableOptions
 from swansong.cli.options import Called, Flag, Invocation, RunOptions, Whole, at_least, on_interrupt
 from swansong.cli.output import choose_folder, present
+from swansong.cli.table_options import TableOptions
 from swansong.core.errors import FileError, InputError
 from swansong.emri.amplitudes.modes import CLASSES
 

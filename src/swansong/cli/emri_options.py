@@ -9,8 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
 
-from swansong.cli.options import RunOptions, Whole, at_least
-from swansong.cli.output import choose_folder
+from swansong.cli.options import Whole, at_least
 from swansong.core.config import Config, as_dict, load, validate
 from swansong.core.errors import ConfigError, FileError, InputError
 from swansong.core.files import read_product
@@ -99,17 +98,6 @@ def _without_none(value: Any) -> Any:
     return [_without_none(inner) for inner in value] if isinstance(value, list) else value
 
 
-def positive(option: str, value: float | None, *, unit: str, largest: float = math.inf) -> None:
-    """Refuse a length that is none.
-
-    Raises:
-        InputError: It is not positive, not finite or too large.
-    """
-    if value is not None and not (math.isfinite(value) and 0.0 < value <= largest):
-        most = f" and at most {largest:g}" if math.isfinite(largest) else ""
-        raise InputError(f"`{option}` must be positive{most}, got {value:g}; give {unit}")
-
-
 def data_file(path: Path) -> Path:
     """Find a data file.
 
@@ -138,23 +126,6 @@ def _check_source(values: Mapping[str, float | None]) -> None:
             f"`--mass-2` is {mass_2:g}, over 1 % of `--mass-1` {mass_1:g}; the central hole is `--mass-1`, give an "
             "extreme mass ratio"
         )
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class TableOptions(RunOptions):
-    """Options of commands that need no folder."""
-
-    out: Annotated[Path | None, Parameter(show_default=False)] = None
-    """Folder for the results; nothing is written without it."""
-
-    def folder(self) -> Path | None:
-        """The folder, None where nothing is to be written.
-
-        Raises:
-            OutputError: It is a file, holds results or cannot be written.
-        """
-        return None if self.out is None else choose_folder(self.out, default="emri", force=self.force)
 
 
 @Parameter(name="*")

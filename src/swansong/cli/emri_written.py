@@ -1,13 +1,13 @@
 """What the verbs of `swansong emri` leave behind: a product, its JSON object, figures and a page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from swansong.cli.output import Screen, plain
+from swansong.cli import told
+from swansong.cli.output import plain
 from swansong.core.files import write_product, write_text
 from swansong.core.hashing import canonical_json
 from swansong.core.provenance import Provenance
@@ -16,48 +16,10 @@ from swansong.report.inspirals import read_inspiral
 SYSTEM = "emri"
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a verb has done, with or without files.
+class Told(told.Told):
+    """What a verb of `swansong emri` has done, with or without files."""
 
-    Attributes:
-        headline: What was done.
-        facts: Facts by name, as `--json` prints them.
-        told: Facts by name, as a human reads them.
-        folder: The run folder, None where nothing was written.
-        files: Files by name.
-        warnings: Sentences that limit the result.
-        columns: Headings of a table with their side, for a human.
-        rows: Its rows.
-    """
-
-    headline: str
-    facts: Mapping[str, Any]
-    told: Mapping[str, str]
-    folder: Path | None = None
-    files: Mapping[str, Path] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    columns: Mapping[str, str] = field(default_factory=dict)
-    rows: tuple[tuple[str, ...], ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of `--json`."""
-        return {
-            "system": SYSTEM,
-            **self.facts,
-            "warnings": list(self.warnings),
-            "files": {name: str(path) for name, path in self.files.items()},
-        }
-
-    def show(self, screen: Screen) -> None:
-        """Write headline, table, facts, warnings and files."""
-        screen.line(f"EMRI: {self.headline}", style="bold")
-        if self.rows:
-            screen.table(self.columns, self.rows)
-        screen.facts(self.told)
-        screen.warnings(self.warnings)
-        if self.folder is not None:
-            screen.files(self.folder, self.files)
+    system, label = SYSTEM, "EMRI"
 
 
 def write_run(
@@ -89,15 +51,15 @@ def write_run(
     Raises:
         OutputError: A file exists or cannot be written.
     """
-    told = plain(facts)
+    said = plain(facts)
     files = {name: folder / f"{name}.h5", "json": folder / f"{name}.json"}
     write_product(
         files[name],
         kind=kind,
         arrays=arrays,
-        metadata={"result": {key: value for key, value in told.items() if key not in passing}},
+        metadata={"result": {key: value for key, value in said.items() if key not in passing}},
         provenance=provenance,
         force=force,
     )
-    write_text(files["json"], canonical_json(told) + "\n")
+    write_text(files["json"], canonical_json(said) + "\n")
     return {**files, **read_inspiral(files[name]).write(folder)}

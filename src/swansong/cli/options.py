@@ -1,5 +1,6 @@
 """What the verbs of all systems share: their options and the checks that need no computation."""
 
+import math
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -165,6 +166,17 @@ class InferOptions(RunOptions):
         """What the sampling is told of these options."""
         names = ("reweight", "weights", "samples")
         return {**{name: getattr(self, name) for name in names}, **self.common()}
+
+
+def positive(option: str, value: float | None, *, unit: str, largest: float = math.inf) -> None:
+    """Refuse a length that is none.
+
+    Raises:
+        InputError: It is not positive, not finite or too large.
+    """
+    if value is not None and not (math.isfinite(value) and 0.0 < value <= largest):
+        most = f" and at most {largest:g}" if math.isfinite(largest) else ""
+        raise InputError(f"`{option}` must be positive{most}, got {value:g}; give {unit}")
 
 
 def at_least(value: int, minimum: int, *, option: str) -> None:
