@@ -15,7 +15,7 @@ from swansong.binaries.background.population import Population, from_law
 from swansong.binaries.background.settings import GalaxySettings, LawSettings, OrbitSettings
 from swansong.binaries.background.spectrum import background, circular_power
 from swansong.binaries.background.tracks import follow
-from swansong.binaries.hardening import Constant, TimeLaws
+from swansong.binaries.evolution.hardening import Constant, TimeLaws
 from swansong.core.constants import PARSEC, SOLAR_MASS
 from swansong.core.errors import InputError
 from swansong.physics.eccentric_spectrum import harmonic_power

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from swansong.binaries.evolution import TOLERANCE, evolve
-from swansong.binaries.hardening import Constant, Exponential, ExponentialFloor, TimeLaws
+from swansong.binaries.evolution.evolve import TOLERANCE, evolve
+from swansong.binaries.evolution.hardening import Constant, Exponential, ExponentialFloor, TimeLaws
 from swansong.physics.peters import coalescence_time, enhancement, strength
 
 SUBSET = 100

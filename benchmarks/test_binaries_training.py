@@ -21,9 +21,9 @@ import numpy as np
 import optax
 import pytest
 
-from swansong.binaries.batches import Batch
-from swansong.binaries.pnode import PairEquation, curve_loss
-from swansong.binaries.settings import LossSettings, Recipe
+from swansong.binaries.learnt.batches import Batch
+from swansong.binaries.learnt.pnode import PairEquation, curve_loss
+from swansong.binaries.learnt.settings import LossSettings, Recipe
 
 torch = pytest.importorskip("torch")
 torchdiffeq = pytest.importorskip("torchdiffeq")

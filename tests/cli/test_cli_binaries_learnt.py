@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_cli_bad_input import refused
 
-from swansong.binaries.surrogate import load_surrogate
+from swansong.binaries.learnt.surrogate import load_surrogate
 from swansong.binaries.trajectories import Merger, read_trajectories, write_trajectories
 from swansong.core.files import read_product
 from swansong.core.provenance import collect

@@ -30,7 +30,7 @@ def test_one_merger_leaves_a_trajectory_and_figures(swansong, tmp_path) -> None:
     assert told["mergers"] == 1
     assert told["bound"] == 0
     assert told["warnings"] == ["1 of 1 pairs are not bound at the end; raise `run.longest`"]
-    assert {"separation", "conservation", "frames", "csv", "json", "trajectories"} == set(told["files"])
+    assert {"separation", "conservation", "frames", "csv", "json", "trajectories", "report"} == set(told["files"])
     (found,) = read_trajectories(tmp_path / "result" / "trajectories.h5")
     assert (found.merger.particles, found.merger.seed, found.merger.origin) == (128, 5, "nbody")
     assert not list((tmp_path / "result").glob(".chunks*"))

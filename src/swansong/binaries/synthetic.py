@@ -60,8 +60,8 @@ class SyntheticLaws:
         walk: Step of the random walk of the elements, in units of (m* / M_bh)^0.5 for each e-folding of 1/a.
 
     Reference:
-        Nasim et al., arXiv:2007.14399 (orbits); Rawlings et al., arXiv:2307.08756 (approach); Sesana, Haardt and Madau,
-        astro-ph/0612265, Table 3 (K of hard pairs of equal mass, which `growth` follows within 0.02).
+        Nasim et al., arXiv:2004.14399 (orbits); Rawlings et al., arXiv:2307.08756 (approach); Sesana, Haardt and Madau,
+        astro-ph/0604299, Table 3 (K of hard pairs of equal mass, which `growth` follows within 0.02).
     """
 
     distance: float = 20.0

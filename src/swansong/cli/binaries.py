@@ -3,8 +3,8 @@
 from cyclopts import App
 
 from swansong.binaries.background.settings import Background
+from swansong.binaries.learnt.settings import Recipe
 from swansong.binaries.nbody.settings import EnsembleSettings
-from swansong.binaries.settings import Recipe
 from swansong.cli import (
     binaries_background,
     binaries_check,

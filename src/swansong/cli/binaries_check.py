@@ -14,7 +14,7 @@ from swansong.core.files import prepare_output, read_product
 from swansong.core.provenance import collect
 
 if TYPE_CHECKING:
-    from swansong.binaries.evaluation import Comparison, Evaluation
+    from swansong.binaries.learnt.evaluation import Comparison, Evaluation
     from swansong.cli.binaries_written import Told
 
 KIND = "binary_check"
@@ -90,8 +90,8 @@ def _check(
     """Evaluate and write."""
     import numpy as np
 
-    from swansong.binaries.evaluation import curve_orbits, evaluate
-    from swansong.binaries.surrogate import load_surrogate
+    from swansong.binaries.learnt.evaluation import curve_orbits, evaluate
+    from swansong.binaries.learnt.surrogate import load_surrogate
     from swansong.cli.binaries_written import Told, write_run
     from swansong.figures.binaries_merging import merger_bars_figure
     from swansong.figures.binaries_orbits import hardening_figure, orbit_bands_figure

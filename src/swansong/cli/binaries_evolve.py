@@ -18,8 +18,8 @@ from swansong.core.files import prepare_output, read_product
 from swansong.core.provenance import collect
 
 if TYPE_CHECKING:
-    from swansong.binaries.sensitivities import Sensitivity
-    from swansong.binaries.surrogate import Beginning, Forecast
+    from swansong.binaries.learnt.sensitivities import Sensitivity
+    from swansong.binaries.learnt.surrogate import Beginning, Forecast
     from swansong.binaries.trajectories import Merger
     from swansong.cli.binaries_written import Told
 
@@ -84,7 +84,7 @@ class BeginningOptions:
         Args:
             mu: G times the mass of the pair.
         """
-        from swansong.binaries.surrogate import Beginning
+        from swansong.binaries.learnt.surrogate import Beginning
 
         times = {"time": self.begin or 0.0, "elapsed": self.elapsed or 0.0}
         if self.semi_major_axis is not None and self.eccentricity is not None:
@@ -183,7 +183,7 @@ def _evolve(
     """Follow the pair and write."""
     import numpy as np
 
-    from swansong.binaries.surrogate import LEVELS, QUANTITIES, load_surrogate
+    from swansong.binaries.learnt.surrogate import LEVELS, QUANTITIES, load_surrogate
     from swansong.binaries.trajectories import Merger
     from swansong.cli.binaries_written import Told, write_run
     from swansong.figures.binaries_orbits import hardening_figure, orbit_bands_figure
@@ -242,7 +242,7 @@ def _evolve(
 
 def _state(forecast: "Forecast", row: int) -> dict[str, Any]:
     """The pair at one time, with its bands."""
-    from swansong.binaries.surrogate import QUANTITIES
+    from swansong.binaries.learnt.surrogate import QUANTITIES
 
     found: dict[str, Any] = {"time": float(forecast.time[row])}
     for place, name in enumerate(QUANTITIES):
@@ -271,7 +271,7 @@ def _merger_time(
     """Merger time from the expected beginning, and its derivatives."""
     import numpy as np
 
-    from swansong.binaries.sensitivities import sensitivity
+    from swansong.binaries.learnt.sensitivities import sensitivity
 
     axis, e = (float(forecast.median[place, 0]) for place in (2, 3))
     # A circle has no derivative; one this close to it has no other merger time.

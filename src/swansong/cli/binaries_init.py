@@ -7,8 +7,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from swansong.binaries.background.settings import Background
+from swansong.binaries.learnt.settings import RECIPES, Recipe
 from swansong.binaries.nbody.settings import EnsembleSettings
-from swansong.binaries.settings import RECIPES, Recipe
 from swansong.cli.binaries_learnt import RECIPE_NAMES
 from swansong.cli.binaries_simulate import PROBLEMS
 from swansong.cli.options import Flag

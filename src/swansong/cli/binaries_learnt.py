@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from swansong.binaries.settings import RECIPES, Recipe
+from swansong.binaries.learnt.settings import RECIPES, Recipe
 from swansong.core.config import load
 from swansong.core.errors import FileError, InputError
 from swansong.core.files import read_product
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RECIPE_NAMES = tuple(sorted(path.stem for path in RECIPES.glob("*.toml")))
 """Recipes that ship with the package."""
 
-DATA = RECIPES.parent / "data" / "ensemble.h5"
+DATA = RECIPES.parents[1] / "data" / "ensemble.h5"
 """Mergers that ship with the package."""
 
 _KIND = "binary_trajectories"  # kind of the product; its module is imported once the arguments are valid

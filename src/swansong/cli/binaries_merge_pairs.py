@@ -10,10 +10,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from swansong.binaries.evolution import STATUS, Evolution, evolve, saturation
-from swansong.binaries.evolution_kernels import FAILED, STALLED
-from swansong.binaries.hardening import Constant, Exponential, ExponentialFloor, Hardening, Scattering, TimeLaws
-from swansong.binaries.merging import HUBBLE_TIME
+from swansong.binaries.evolution.evolve import STATUS, Evolution, evolve, saturation
+from swansong.binaries.evolution.hardening import (
+    Constant,
+    Exponential,
+    ExponentialFloor,
+    Hardening,
+    Scattering,
+    TimeLaws,
+)
+from swansong.binaries.evolution.kernels import FAILED, STALLED
+from swansong.binaries.evolution.merging import HUBBLE_TIME
 from swansong.binaries.units import Units
 from swansong.cli.binaries_pairs import NEEDED, Law, Pairs
 from swansong.cli.binaries_written import Told, write_run

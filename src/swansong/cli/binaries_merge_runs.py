@@ -6,8 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from swansong.binaries.hardening_fits import LawFit, LawName
-from swansong.binaries.merging import HUBBLE_TIME, MergerEstimate, MergerTimes, merger_time, sample_merger_times
+from swansong.binaries.evolution.fits import LawFit, LawName
+from swansong.binaries.evolution.merging import (
+    HUBBLE_TIME,
+    MergerEstimate,
+    MergerTimes,
+    merger_time,
+    sample_merger_times,
+)
 from swansong.binaries.trajectories import Trajectory, read_trajectories
 from swansong.binaries.units import Units
 from swansong.cli.binaries_written import Told, write_run

@@ -23,6 +23,7 @@ from swansong.core.provenance import collect
 from swansong.figures import save_figure
 from swansong.figures.binaries_mergers import conservation_figure, merger_frames_figure
 from swansong.figures.binaries_orbits import separation_figure
+from swansong.report.pairs import read_pairs
 
 
 def simulate(
@@ -64,6 +65,7 @@ def simulate(
     write_trajectories(files["trajectories"], found, provenance=provenance, force=where["force"])
     facts = {**_facts(found), "synthetic": synthetic, "seed": seed, "seconds": time.perf_counter() - began}
     files |= _write(found, outcome, facts=facts, folder=folder)
+    files |= read_pairs(files["trajectories"]).write(folder)
     _tidy(store)
     told = {
         "bound": f"{facts['bound']} of {len(found)}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from swansong.binaries.settings import Recipe
+from swansong.binaries.learnt.settings import Recipe
 from swansong.cli.binaries_learnt import (
     RECIPE_NAMES,
     Mergers,
@@ -75,7 +75,7 @@ def _train(
     recipe: Recipe, *, files: tuple[Path, ...], folder: Path, resume: bool, seed: int, force: bool, quiet: bool
 ) -> "Told":
     """Train and draw the losses."""
-    from swansong.binaries.fitting import fit
+    from swansong.binaries.learnt.fitting import fit
     from swansong.cli.binaries_written import Told
     from swansong.figures import save_figure, training_figure
 

@@ -13,6 +13,7 @@ from swansong.core.files import write_product, write_text
 from swansong.core.hashing import canonical_json
 from swansong.core.provenance import Provenance
 from swansong.figures import save_figure
+from swansong.report.pairs import read_pairs
 
 SYSTEM = "binaries"
 
@@ -37,7 +38,7 @@ def write_run(
     force: bool,
     passing: tuple[str, ...] = ("seconds",),
 ) -> dict[str, Path]:
-    """Write a result as product, JSON object, CSV table and figures.
+    """Write a result as product, JSON object, CSV table, figures and page.
 
     Args:
         name: Stem of the files.
@@ -73,7 +74,7 @@ def write_run(
     for stem, figure in figures.items():
         files[stem] = folder / f"{stem}.png"
         save_figure(figure, files[stem])
-    return files
+    return {**files, **read_pairs(files[name]).write(folder)}
 
 
 def write_table(path: Path, columns: Mapping[str, np.ndarray], *, comments: tuple[str, ...] = ()) -> None:

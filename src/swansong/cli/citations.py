@@ -112,6 +112,47 @@ PAPERS: dict[str, tuple[Citation, ...]] = {
         _SPLINES,
         _IMPORTANCE,
     ),
+    "binaries": (
+        Citation(
+            "problem and published neural equation",
+            "Continuous-Time Modelling of Black Hole Binary Evolution with Neural ODEs",
+        ),
+        Citation(
+            "galaxies and their orbits",
+            "Nasim, Gualandris, Read, Dehnen, Delorme & Antonini 2020, Defeating stochasticity: coalescence timescales "
+            "of massive black holes in galaxy mergers",
+            "arXiv:2004.14399",
+        ),
+        Citation(
+            "binding of the pair, and the scatter of its eccentricity",
+            "Rawlings, Mannerkoski, Johansson & Naab 2023, Reviving stochasticity: uncertainty in SMBH binary "
+            "eccentricity is unavoidable",
+            "arXiv:2307.08756",
+        ),
+        Citation(
+            "a regularised region inside a galaxy",
+            "Rantala, Pihajoki, Johansson, Naab, Lahen & Sawala 2017, Post-Newtonian dynamical modeling of "
+            "supermassive black holes in galactic-scale simulations",
+            "arXiv:1611.07028",
+        ),
+        Citation(
+            "hardening by scattering of stars",
+            "Sesana, Haardt & Madau 2006, Interaction of massive black hole binaries with their stellar "
+            "environment. I.",
+            "arXiv:astro-ph/0604299",
+        ),
+        Citation(
+            "decay by gravitational waves",
+            "Peters 1964, Gravitational Radiation and the Motion of Two Point Masses",
+            "doi:10.1103/PhysRev.136.B1224",
+        ),
+        Citation(
+            "background of eccentric pairs",
+            "Chen, Sesana & Del Pozzo 2017, Efficient computation of the gravitational wave spectrum emitted by "
+            "eccentric massive black hole binaries in stellar environments",
+            "arXiv:1612.00455",
+        ),
+    ),
 }
 """Papers by system."""
 

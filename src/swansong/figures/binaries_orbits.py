@@ -37,7 +37,8 @@ def separation_figure(
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     panel = figure.subplots()
     panel.plot(t, distance, color=PALETTE[5], linewidth=0.6, label="separation")
-    panel.plot(t, a, color=PALETTE[0], label="semi-major axis")
+    # Barely bound for a moment, a pair has an axis of any length.
+    panel.plot(t, np.where(a < 2.0 * distance.max(), a, np.nan), color=PALETTE[0], label="semi-major axis")
     if binding is not None:
         panel.axvline(binding, color="0.55", linewidth=0.9, linestyle="--", label="bound from here on")
     panel.set(yscale="log", xlabel="Time [N-body units]", ylabel="Distance [N-body units]", title=title)

@@ -82,11 +82,17 @@ def _table(table: Table) -> str:
     )
 
 
-def _figure(caption: str, figure: Figure) -> str:
+def _png(figure: Figure | Path) -> bytes:
+    if isinstance(figure, Path):
+        return figure.read_bytes()
     image = io.BytesIO()
     # No software tag: the same run gives the same page with any version of matplotlib that draws the same.
     figure.savefig(image, format="png", bbox_inches="tight", metadata={"Software": None})
-    content = base64.b64encode(image.getvalue()).decode()
+    return image.getvalue()
+
+
+def _figure(caption: str, figure: Figure | Path) -> str:
+    content = base64.b64encode(_png(figure)).decode()
     text = html.escape(caption)
     image_tag = f'<img alt="{text}" src="data:image/png;base64,{content}">'
     return f"<figure>\n{image_tag}\n<figcaption>{text}</figcaption>\n</figure>"
@@ -115,7 +121,7 @@ def write_page(
     *,
     title: str,
     summary: Sequence[Table] = (),
-    figures: Mapping[str, Figure] | None = None,
+    figures: Mapping[str, Figure | Path] | None = None,
     warnings: Sequence[str] = (),
     provenance: Provenance,
 ) -> None:
@@ -125,7 +131,7 @@ def write_page(
         path: Where to write; an existing page is replaced.
         title: Title of the page.
         summary: Tables, in order.
-        figures: Figures by caption, in order.
+        figures: Figures by caption, in order, or PNG files that hold them.
         warnings: Sentences that limit what the page says, shown first.
         provenance: Who made it, from what.
 

@@ -31,11 +31,11 @@ PAGE = "report.html"
 
 @dataclass(frozen=True, eq=False)
 class NamedFigure:
-    """A figure of a report: the stem of its file, its caption and itself."""
+    """A figure of a report: the stem of its file, its caption, and itself or the PNG file that holds it."""
 
     name: str
     caption: str
-    figure: Figure
+    figure: Figure | Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,8 @@ class RunReport:
         files: dict[str, Path] = {}
         for item in self.figures:
             files[item.name] = folder / f"{item.name}.png"
-            save_figure(item.figure, files[item.name])
+            if isinstance(item.figure, Figure):
+                save_figure(item.figure, files[item.name])
         write_page(
             folder / PAGE,
             title=self.title,
@@ -89,7 +90,8 @@ def read_run(folder: str | Path) -> RunReport:
 
     Args:
         folder: A folder that `infer`, `check`, `detect`, `train` or `simulate` wrote, or `tracks`, `search`,
-            `campaign` or `followup` of `swansong emri`, or `evaluate` or `check` of `swansong emri amplitudes`.
+            `campaign` or `followup` of `swansong emri`, or `evaluate` or `check` of `swansong emri amplitudes`, or any
+            verb of `swansong binaries`.
 
     Returns:
         The report, not yet written.
@@ -158,10 +160,19 @@ def _inspiral(path: Path) -> RunReport:
     return read_inspiral(path)
 
 
+def _pairs(path: Path) -> RunReport:
+    # As above.
+    from swansong.report.pairs import read_pairs
+
+    return read_pairs(path)
+
+
 def _check(path: Path) -> RunReport:
     product = read_product(path)
     if product.kind in ("emri_check", "emri_amplitudes_check"):
         return _inspiral(path)
+    if product.kind == "binary_check":
+        return _pairs(path)
     if product.kind != "check":
         msg = f"`{path}` holds a {product.kind!r}; give the folder of a `check`"
         raise FileError(msg)
@@ -252,6 +263,13 @@ _READERS: dict[str, Callable[[Path], RunReport]] = {
     "campaign.h5": _inspiral,
     "track.h5": _inspiral,
     "amplitudes.h5": _inspiral,
+    "trajectories.h5": _pairs,
+    "merger.h5": _pairs,
+    "mergers.h5": _pairs,
+    "run_mergers.h5": _pairs,
+    "background.h5": _pairs,
+    "forecasts.h5": _pairs,
+    "forecast.h5": _pairs,
     "weights.h5": _training,
     "checkpoint.h5": _training,
     "data_set.h5": _data_set,

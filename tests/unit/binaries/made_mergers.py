@@ -7,10 +7,10 @@ import numpy as np
 from paramax import NonTrainable
 
 from swansong.binaries import elements
-from swansong.binaries.curves import Split, make_curves
-from swansong.binaries.fitting import fingerprint, identities, start_law
-from swansong.binaries.rates import RatesEquation
-from swansong.binaries.settings import Recipe
+from swansong.binaries.learnt.curves import Split, make_curves
+from swansong.binaries.learnt.fitting import fingerprint, identities, start_law
+from swansong.binaries.learnt.rates import RatesEquation
+from swansong.binaries.learnt.settings import Recipe
 from swansong.binaries.trajectories import Merger, Trajectory
 from swansong.core.config import as_dict
 from swansong.core.provenance import collect

@@ -22,7 +22,7 @@ from swansong.binaries.background.wave_driven import (
     track_eccentricity,
     track_frequency,
 )
-from swansong.binaries.hardening import Constant, Exponential, Scattering, TimeLaws
+from swansong.binaries.evolution.hardening import Constant, Exponential, Scattering, TimeLaws
 from swansong.core.errors import DomainError, InputError
 from swansong.physics.eccentric_spectrum import harmonic_power, harmonics_needed
 from swansong.physics.peters import (

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from swansong.binaries.evolution import STATUS, evolve, saturation
-from swansong.binaries.hardening import Constant, Exponential, ExponentialFloor, Scattering, TimeLaws
+from swansong.binaries.evolution.evolve import STATUS, evolve, saturation
+from swansong.binaries.evolution.hardening import Constant, Exponential, ExponentialFloor, Scattering, TimeLaws
 from swansong.binaries.nbody.galaxies import DehnenGalaxy
 from swansong.core.errors import DomainError, InputError
 from swansong.physics.peters import axis_at_frequency, coalescence_time, orbital_frequency, peters_rates, track_axis

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_mergers import BINDING, ensemble, made, speed
 
-from swansong.binaries.conditions import Conditions
-from swansong.binaries.curves import Split, begin_of, make_curves
-from swansong.binaries.settings import CurveSettings, Recipe
-from swansong.binaries.starts import StartLaw
+from swansong.binaries.learnt.conditions import Conditions
+from swansong.binaries.learnt.curves import Split, begin_of, make_curves
+from swansong.binaries.learnt.settings import CurveSettings, Recipe
+from swansong.binaries.learnt.starts import StartLaw
 from swansong.binaries.trajectories import Merger
 from swansong.core.errors import ConfigError, DataError, DomainError
 
@@ -137,7 +137,7 @@ def test_a_law_of_beginnings_from_few_mergers_of_one_kind_is_their_mean_and_scat
 
 
 def test_recipes_ship_and_refuse_what_makes_no_sense():
-    from swansong.binaries.settings import RECIPES
+    from swansong.binaries.learnt.settings import RECIPES
     from swansong.core.config import load
 
     for name, stages in (("paper", 2), ("rates", 1)):

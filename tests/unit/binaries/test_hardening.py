@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from swansong.binaries.hardening import (
+from swansong.binaries.evolution.hardening import (
     Constant,
     Exponential,
     ExponentialFloor,
@@ -16,8 +16,8 @@ from swansong.binaries.hardening import (
     influence_radius,
     value_at,
 )
+from swansong.binaries.evolution.rate_tables import NODES
 from swansong.binaries.nbody.galaxies import DehnenGalaxy
-from swansong.binaries.rate_tables import NODES
 from swansong.core.errors import InputError
 
 

@@ -9,8 +9,8 @@ from swansong.binaries.background.holodeck import StarsForHolodeck, as_holodeck_
 from swansong.binaries.background.population import Population, galaxy_scale
 from swansong.binaries.background.settings import GalaxySettings
 from swansong.binaries.background.spectrum import background
-from swansong.binaries.evolution import evolve
-from swansong.binaries.hardening import Constant, ExponentialFloor, TimeLaws
+from swansong.binaries.evolution.evolve import evolve
+from swansong.binaries.evolution.hardening import Constant, ExponentialFloor, TimeLaws
 from swansong.core.constants import PARSEC, SOLAR_MASS
 from swansong.core.errors import InputError
 from swansong.physics.eccentric_spectrum import harmonic_power

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from made_mergers import ensemble
 from paramax import NonTrainable
 
-from swansong.binaries.batches import Batch, MemberBatches, compared, validation_batch
-from swansong.binaries.curves import make_curves
-from swansong.binaries.pnode import PairEquation, curve_loss
-from swansong.binaries.rates import RatesEquation, from_soft, from_state, soft_coordinate, to_state
-from swansong.binaries.sensitivities import Knobs, member_times, sensitivity
-from swansong.binaries.settings import LossSettings, Recipe
-from swansong.binaries.surrogate import Surrogate
+from swansong.binaries.learnt.batches import Batch, MemberBatches, compared, validation_batch
+from swansong.binaries.learnt.curves import make_curves
+from swansong.binaries.learnt.pnode import PairEquation, curve_loss
+from swansong.binaries.learnt.rates import RatesEquation, from_soft, from_state, soft_coordinate, to_state
+from swansong.binaries.learnt.sensitivities import Knobs, member_times, sensitivity
+from swansong.binaries.learnt.settings import LossSettings, Recipe
+from swansong.binaries.learnt.surrogate import Surrogate
 from swansong.binaries.trajectories import Merger
 from swansong.binaries.units import Units
 from swansong.core.errors import DomainError, InputError

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from swansong.binaries.elements import from_ellipse
-from swansong.binaries.evolution import evolve
-from swansong.binaries.hardening_fits import finite_rates, fit_hardening, hardening_begin
-from swansong.binaries.merging import merger_time, sample_merger_times
+from swansong.binaries.evolution.evolve import evolve
+from swansong.binaries.evolution.fits import finite_rates, fit_hardening, hardening_begin
+from swansong.binaries.evolution.merging import merger_time, sample_merger_times
 from swansong.binaries.trajectories import Merger, Trajectory
 from swansong.binaries.units import Units
 from swansong.core.errors import DataError, DomainError, InputError

@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from swansong.binaries.background.population import galaxy_scale
 from swansong.binaries.background.settings import GalaxySettings
-from swansong.binaries.hardening import Hardening
+from swansong.binaries.evolution.hardening import Hardening
 from swansong.core.constants import PARSEC, SOLAR_MASS
 from swansong.core.errors import InputError
 from swansong.physics.peters import MEGAYEAR

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from swansong.binaries.background.population import Column, Population, galaxy_scale
 from swansong.binaries.background.settings import GalaxySettings
 from swansong.binaries.background.wave_driven import track_eccentricity, track_frequency
-from swansong.binaries.hardening import Hardening, TimeLaws
+from swansong.binaries.evolution.hardening import Hardening, TimeLaws
 from swansong.core.errors import InputError
 from swansong.physics.peters import GRAVITY, LIGHT, MEGAYEAR, axis_at_frequency, peters_rates
 

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from swansong.binaries.settings import NetworkSettings, SolverSettings
+from swansong.binaries.learnt.settings import NetworkSettings, SolverSettings
 from swansong.core.types import Array, Float, Key
 from swansong.learning.networks import MLP
 

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from swansong.binaries.evolution_kernels import BY_SCATTERING, BY_TIME, rates_along
+from swansong.binaries.evolution.kernels import BY_SCATTERING, BY_TIME, rates_along
 from swansong.binaries.nbody.galaxies import DehnenGalaxy
 from swansong.core.errors import DomainError, InputError
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from swansong.binaries.evolution_kernels import FAILED, MERGED, STALLED, evolve_batch
-from swansong.binaries.hardening import Hardening, Numbers, TimeLaws
+from swansong.binaries.evolution.hardening import Hardening, Numbers, TimeLaws
+from swansong.binaries.evolution.kernels import FAILED, MERGED, STALLED, evolve_batch
 from swansong.core.errors import DomainError, InputError
 from swansong.physics.peters import strength
 

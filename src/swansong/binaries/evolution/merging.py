@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from swansong.binaries.evolution import STATUS, Evolution, evolve, saturation
-from swansong.binaries.evolution_kernels import MERGED
-from swansong.binaries.hardening import TimeLaws
-from swansong.binaries.hardening_fits import HardeningFit, LawName, fit_hardening
+from swansong.binaries.evolution.evolve import STATUS, Evolution, evolve, saturation
+from swansong.binaries.evolution.fits import HardeningFit, LawName, fit_hardening
+from swansong.binaries.evolution.hardening import TimeLaws
+from swansong.binaries.evolution.kernels import MERGED
 from swansong.binaries.trajectories import Merger, Trajectory
 from swansong.binaries.units import Units
 from swansong.core.errors import DomainError, InputError

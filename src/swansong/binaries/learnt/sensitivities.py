@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from paramax import unwrap
 
-from swansong.binaries.rates import RatesEquation, from_state, to_state
-from swansong.binaries.surrogate import Surrogate
+from swansong.binaries.learnt.rates import RatesEquation, from_state, to_state
+from swansong.binaries.learnt.surrogate import Surrogate
 from swansong.binaries.trajectories import Merger
 from swansong.binaries.units import Units
 from swansong.core.errors import DomainError, InputError

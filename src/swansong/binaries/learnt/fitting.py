@@ -14,12 +14,12 @@ import numpy as np
 from jaxtyping import Float
 from paramax import NonTrainable, unwrap
 
-from swansong.binaries.batches import MemberBatches, validation_batch
-from swansong.binaries.curves import Curves, LeftOut, Split, make_curves
-from swansong.binaries.pnode import PairEquation, curve_loss
-from swansong.binaries.rates import RatesEquation, rates_loss, soft_coordinate
-from swansong.binaries.settings import LossSettings, Recipe
-from swansong.binaries.starts import StartLaw
+from swansong.binaries.learnt.batches import MemberBatches, validation_batch
+from swansong.binaries.learnt.curves import Curves, LeftOut, Split, make_curves
+from swansong.binaries.learnt.pnode import PairEquation, curve_loss
+from swansong.binaries.learnt.rates import RatesEquation, rates_loss, soft_coordinate
+from swansong.binaries.learnt.settings import LossSettings, Recipe
+from swansong.binaries.learnt.starts import StartLaw
 from swansong.binaries.trajectories import Merger, Trajectory
 from swansong.core.config import as_dict
 from swansong.core.hashing import content_sha256

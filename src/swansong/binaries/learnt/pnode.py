@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from paramax import NonTrainable, unwrap
 
-from swansong.binaries.batches import Batch
-from swansong.binaries.conditions import Conditions
-from swansong.binaries.curves import Curves
-from swansong.binaries.integration import apply, ensemble, solve
-from swansong.binaries.settings import LossSettings, Recipe, SolverSettings
-from swansong.binaries.starts import StartLaw
+from swansong.binaries.learnt.batches import Batch
+from swansong.binaries.learnt.conditions import Conditions
+from swansong.binaries.learnt.curves import Curves
+from swansong.binaries.learnt.integration import apply, ensemble, solve
+from swansong.binaries.learnt.settings import LossSettings, Recipe, SolverSettings
+from swansong.binaries.learnt.starts import StartLaw
 from swansong.core.types import Array, Float, Key
 from swansong.learning.networks import MLP
 

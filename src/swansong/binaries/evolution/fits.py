@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import fminbound, nnls
 
-from swansong.binaries.hardening import Constant, Exponential, ExponentialFloor, TimeLaws, hard_axis
+from swansong.binaries.evolution.hardening import Constant, Exponential, ExponentialFloor, TimeLaws, hard_axis
 from swansong.binaries.nbody.galaxies import DehnenGalaxy
 from swansong.binaries.trajectories import Trajectory
 from swansong.core.errors import DataError, DomainError, InputError

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from swansong.binaries.curves import Curves, LeftOut, make_curves
-from swansong.binaries.merging import merger_time
-from swansong.binaries.surrogate import LEVELS, Forecast, Surrogate, orbits
+from swansong.binaries.evolution.merging import merger_time
+from swansong.binaries.learnt.curves import Curves, LeftOut, make_curves
+from swansong.binaries.learnt.surrogate import LEVELS, Forecast, Surrogate, orbits
 from swansong.binaries.trajectories import Merger, Trajectory
 from swansong.binaries.units import Units
 from swansong.core.errors import DataError, DomainError

@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from swansong.binaries.rate_tables import GROWTH, HARDENING, NODES
+from swansong.binaries.evolution.rate_tables import GROWTH, HARDENING, NODES
 from swansong.physics.peters import POWER, QUADRATURE
 
 MERGED, STALLED, FAILED = 0, 1, 2

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from swansong.binaries import elements
-from swansong.binaries.settings import CurveSettings
+from swansong.binaries.learnt.settings import CurveSettings
 from swansong.binaries.trajectories import Merger, Trajectory
 from swansong.core.errors import DataError
 

@@ -12,11 +12,11 @@ from jaxtyping import Float
 from paramax import unwrap
 
 from swansong.binaries import elements
-from swansong.binaries.curves import Curves
-from swansong.binaries.fitting import SYSTEM, Equation, blank, fingerprint, identities
-from swansong.binaries.pnode import PairEquation
-from swansong.binaries.rates import RatesEquation, from_soft, to_state
-from swansong.binaries.settings import ESTIMATORS, Recipe
+from swansong.binaries.learnt.curves import Curves
+from swansong.binaries.learnt.fitting import SYSTEM, Equation, blank, fingerprint, identities
+from swansong.binaries.learnt.pnode import PairEquation
+from swansong.binaries.learnt.rates import RatesEquation, from_soft, to_state
+from swansong.binaries.learnt.settings import ESTIMATORS, Recipe
 from swansong.binaries.trajectories import Merger, Trajectory
 from swansong.core.errors import DomainError, InputError
 from swansong.core.types import Array
