@@ -34,7 +34,7 @@ def test_the_table_and_its_files(swansong, mergers, tmp_path):
     assert list(told["errors"]) == ["persistence", "line", "hardening"]
     assert told["best"]["0.8"] in told["errors"]
     assert any("synthetic" in text for text in told["warnings"])
-    names = {"forecasts", "json", "csv", "forecasts_80", "errors"}
+    names = {"forecasts", "json", "csv", "forecasts_80", "errors", "report"}
     assert set(told["files"]) == names
     assert all((tmp_path / path).stat().st_size for path in told["files"].values())
     product = read_product(told["files"]["forecasts"], kind="binary_forecasts")

@@ -126,7 +126,7 @@ def test_check_finds_small_errors_and_compares_with_baselines(swansong, data, we
     assert product.arrays["bands"].shape == (4, 5, 7, 9)
     assert np.all(np.diff(product.arrays["bands"], axis=1) >= 0.0)
     assert {path.name for path in out.iterdir()} == {
-        "check.h5", "check.json", "check.csv", "orbits.png", "rates.png", "merger_times.png"
+        "check.h5", "check.json", "check.csv", "orbits.png", "rates.png", "report.html", "merger_times.png"
     }  # fmt: skip
 
 

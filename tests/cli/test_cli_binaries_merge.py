@@ -128,7 +128,7 @@ def test_scattering_rates_in_both_units(merge):
 def test_files_of_one_pair(merge, tmp_path):
     told = merge(*arguments(), "--out", tmp_path / "one")
     assert {name: (tmp_path / "one" / file.rsplit("/", 1)[-1]).is_file() for name, file in told["files"].items()} == (
-        dict.fromkeys(("merger", "json", "csv", "evolution"), True)
+        dict.fromkeys(("merger", "json", "csv", "evolution", "report"), True)
     )
     product = read_product(told["files"]["merger"], kind="binary_merger")
     assert product.metadata["result"]["merger_time"] == told["merger_time"]
