@@ -7,10 +7,10 @@ from cyclopts import App, Parameter
 
 from swansong.binaries.background.population_files import population_of
 from swansong.binaries.background.settings import Background
+from swansong.cli.configurations import Given, load_given
 from swansong.cli.options import Called, Invocation, Overrides, RunOptions, on_interrupt
 from swansong.cli.output import choose_folder, present
-from swansong.core.config import load
-from swansong.core.errors import ConfigError, InputError
+from swansong.core.errors import InputError
 
 
 def add(app: App) -> None:
@@ -85,14 +85,6 @@ def _load(
     config: Path | None, overrides: tuple[str, ...], given: dict[str, tuple[str, object]], *, table: Path | None
 ) -> Background:
     """Read the settings, with options in the place of keys."""
-    own = {f"{key}={value!r}": option for key, (option, value) in given.items()}
     if table is not None:
-        own |= {"population.kind='table'": "--table", f"population.table={str(table)!r}": "--table"}
-    try:
-        return load(Background, config, overrides=[*overrides, *own])
-    except ConfigError as error:
-        text = str(error)
-        for override, option in own.items():
-            key = override.partition("=")[0]
-            text = text.replace(f"--set {override}", option).replace(f"--set {key}=", f"{option} ")
-        raise ConfigError(text) from error
+        given = {**given, "population.kind": ("--table", "table"), "population.table": ("--table", str(table))}
+    return load_given(Background, config, Given(overrides, given))

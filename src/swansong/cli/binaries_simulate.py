@@ -7,10 +7,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from swansong.binaries.nbody.settings import EnsembleSettings
+from swansong.cli.configurations import Given, load_given
 from swansong.cli.options import Called, Flag, Invocation, Overrides, RunOptions, Whole, at_least, on_interrupt
 from swansong.cli.output import choose_folder, present
-from swansong.core.config import load
-from swansong.core.errors import ConfigError, InputError
+from swansong.core.errors import InputError
 
 PROBLEMS = {path.stem: path for path in sorted((Path(__file__).parents[1] / "binaries" / "problems").glob("*.toml"))}
 """Ensembles that ship with swansong, by name."""
@@ -85,27 +85,17 @@ def _settings(
     realisations: int | None,
 ) -> EnsembleSettings:
     """The settings of a file, with options in the place of keys."""
-    own: dict[str, str] = {}
-    if eccentricity:
-        own[f"ensemble.eccentricities={list(eccentricity)!r}"] = "--eccentricity"
-    if particles:
-        own[f"ensemble.particles={list(particles)!r}"] = "--particles"
-    if realisations is not None or particles:
-        count = len(particles or _read(config, overrides).ensemble.particles)
-        own[f"ensemble.realisations={[1 if realisations is None else realisations] * count!r}"] = "--realisations"
-    try:
-        return _read(config, (*overrides, *own))
-    except ConfigError as error:
-        text = str(error)
-        for override, option in own.items():
-            key = override.partition("=")[0]
-            text = text.replace(f"--set {override}", option).replace(f"--set {key}=", f"{option} ")
-        raise ConfigError(text) from error
-
-
-def _read(config: Path | None, overrides: tuple[str, ...]) -> EnsembleSettings:
     path = None if config is None else PROBLEMS.get(str(config), config)
-    return load(EnsembleSettings, path, overrides=list(overrides))
+    counts = None
+    if realisations is not None or particles:
+        count = len(particles or load_given(EnsembleSettings, path, Given(overrides)).ensemble.particles)
+        counts = [1 if realisations is None else realisations] * count
+    options = {
+        "ensemble.eccentricities": ("--eccentricity", list(eccentricity) or None),
+        "ensemble.particles": ("--particles", list(particles) or None),
+        "ensemble.realisations": ("--realisations", counts),
+    }
+    return load_given(EnsembleSettings, path, Given(overrides, options))
 
 
 def _check(settings: EnsembleSettings, *, count: int, frames: int, synthetic: bool) -> None:

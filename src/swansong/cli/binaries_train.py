@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from swansong.binaries.learnt.settings import Recipe
+from swansong.binaries.learnt.settings import RECIPES, Recipe
 from swansong.cli.binaries_learnt import (
     RECIPE_NAMES,
     Mergers,
-    load_recipe,
     merger_files,
     origin_warnings,
     read_mergers,
 )
+from swansong.cli.configurations import named_recipe
 from swansong.cli.options import Overrides, RunOptions, on_interrupt
 from swansong.cli.output import choose_folder, number, present
 from swansong.core.files import prepare_output
@@ -60,7 +60,7 @@ def train(
         max_seconds: Stop after this time, resumable [s].
         run: Seed, output and display.
     """
-    resolved = load_recipe(recipe, overrides, max_seconds=max_seconds)
+    resolved = named_recipe(Recipe, recipe, folder=RECIPES, overrides=overrides, max_seconds=max_seconds)
     run.check()
     files = merger_files(data)
     folder = choose_folder(

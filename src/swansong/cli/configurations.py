@@ -1,13 +1,16 @@
 """Finding and reading the configurations of a system: problems and recipes, packaged or the user's."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from swansong.core.config import Config, load
 from swansong.core.errors import ConfigError, FileError, InputError
+
+Schema = TypeVar("Schema", bound=Config)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Given:
     """
 
     overrides: Sequence[str] = ()
-    options: Mapping[str, tuple[str, float | None]] = field(default_factory=dict)
+    options: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
     detectors: tuple[str, ...] = ()
     open_prior: bool = True
 
@@ -85,25 +88,67 @@ def load_problem(system: System, path: Path | None, given: Given) -> Any:
     """
     packaged = None if path is None else system.problems.get(str(path))
     found = packaged or path
-    problem = _load(system.problem, found, given=given)
+    problem: Any = load_given(system.problem, found, given)
     if given.detectors:
         own = [f"data.detectors={json.dumps(list(given.detectors))}"]
         if given.open_prior and "minimum_snr" not in problem.prior.model_fields_set:
             own.append("prior.minimum_snr=0.0")
-        problem = _load(system.problem, found, given=Given([*given.overrides, *own], given.options))
+        problem = load_given(system.problem, found, Given([*given.overrides, *own], given.options))
     check_detectors(problem.data.detectors)
     return problem
 
 
 def load_recipe(system: System, name: str, given: Given) -> Any:
     """Read a training recipe, packaged or the user's; see `load_problem`."""
-    recipe = _load(system.recipe, recipe_path(system, name), given=given)
+    recipe: Any = load_given(system.recipe, recipe_path(system, name), given)
     check_detectors(recipe.data.detectors)
     return recipe
 
 
-def _load(schema: type[Config], path: Path | None, *, given: Given) -> Any:
-    """Read a configuration with options such as `--dec` in the place of its keys."""
+def named_recipe(
+    schema: type[Schema], name: str, *, folder: Path, overrides: Sequence[str] = (), max_seconds: float | None = None
+) -> Schema:
+    """Read a training recipe, packaged or the user's.
+
+    Args:
+        schema: Schema of the recipes.
+        name: A name or a path.
+        folder: Folder of the packaged ones.
+        overrides: Texts section.key=value.
+        max_seconds: Time after which to stop [s].
+
+    Returns:
+        The recipe.
+
+    Raises:
+        FileError: There is no such recipe.
+        ConfigError: It holds a wrong key or value.
+        InputError: The time is not positive.
+    """
+    if max_seconds is not None and not 0.0 < max_seconds < math.inf:
+        raise InputError(f"`--max-seconds` must be positive, got {max_seconds:g}; give 600 for ten minutes")
+    packaged = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    if name not in packaged and not (name.endswith(".toml") or Path(name).is_file()):
+        raise FileError(f"There is no recipe {name!r}; give a TOML file or one of {', '.join(packaged)}")
+    own = () if max_seconds is None else (f"training.max_seconds={float(max_seconds)!r}",)
+    return load(schema, packaged.get(name, Path(name)), overrides=[*overrides, *own])
+
+
+def load_given(schema: type[Schema], path: Path | None, given: Given) -> Schema:
+    """Read a configuration with options such as `--dec` in the place of its keys.
+
+    Args:
+        schema: Its schema.
+        path: TOML file; defaults without one.
+        given: Overrides and options.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        FileError: The file does not exist.
+        ConfigError: It, an override or an option holds a wrong key or value.
+    """
     options = {key: (option, value) for key, (option, value) in given.options.items() if value is not None}
     own = [f"{key}={value!r}" for key, (_, value) in options.items()]
     try:

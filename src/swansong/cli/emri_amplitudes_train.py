@@ -1,16 +1,16 @@
 """`swansong emri amplitudes train` and `init`: the decoder and its recipes; JAX waits for valid arguments."""
 
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from swansong.cli.configurations import named_recipe
 from swansong.cli.options import Flag, Overrides, RunOptions, on_interrupt
 from swansong.cli.output import choose_folder, number, present, write_beginning
 from swansong.core.config import load, template
-from swansong.core.errors import FileError, InputError
+from swansong.core.errors import FileError
 from swansong.core.files import prepare_output
 from swansong.emri.amplitudes.decoder_recipe import ESTIMATOR, RECIPES, Recipe
 
@@ -58,7 +58,7 @@ def train(
         max_seconds: Stop after this time, resumable [s].
         run: Seed, output and display.
     """
-    resolved = load_recipe(recipe, overrides, max_seconds=max_seconds)
+    resolved = named_recipe(Recipe, recipe, folder=RECIPES, overrides=overrides, max_seconds=max_seconds)
     run.check()
     source = solved.expanduser()
     if not source.exists():
@@ -95,31 +95,6 @@ def init(
     title = f"A training recipe of the amplitude decoder, begun as a copy of {name!r}.\nUse it with: {command} FILE"
     text = template(load(Recipe, RECIPES / f"{name}.toml"), title=title)
     write_beginning(text, name=name, out=out, force=force, use=f"{command} FILE --solved SET.h5")
-
-
-def load_recipe(name: str, overrides: tuple[str, ...], *, max_seconds: float | None = None) -> Recipe:
-    """Read a training recipe, packaged or the user's.
-
-    Args:
-        name: A name or a path.
-        overrides: Texts section.key=value.
-        max_seconds: Time after which to stop [s].
-
-    Returns:
-        The recipe.
-
-    Raises:
-        FileError: There is no such recipe.
-        ConfigError: It holds a wrong key or value.
-        InputError: The time is not positive.
-    """
-    if max_seconds is not None and not 0.0 < max_seconds < math.inf:
-        raise InputError(f"`--max-seconds` must be positive, got {max_seconds:g}; give 600 for ten minutes")
-    if name not in _NAMES and not (name.endswith(".toml") or Path(name).is_file()):
-        raise FileError(f"There is no recipe {name!r}; give a TOML file or one of {', '.join(_NAMES)}")
-    path = RECIPES / f"{name}.toml" if name in _NAMES else Path(name)
-    own = () if max_seconds is None else (f"training.max_seconds={float(max_seconds)!r}",)
-    return load(Recipe, path, overrides=[*overrides, *own])
 
 
 def _read(source: Path) -> "AmplitudeSet":
