@@ -15,7 +15,8 @@ from swansong.core.provenance import Provenance
 KIND = "binary_trajectories"
 """Kind of the product."""
 
-_SERIES = ("time", "energy", "momentum", "separation")
+SERIES = ("time", "energy", "momentum", "separation")
+"""Columns of a trajectory, in the order of its files."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Trajectory:
     energy_error: float = float("nan")
 
     def __post_init__(self) -> None:
-        for name in _SERIES:
+        for name in SERIES:
             values = np.asarray(getattr(self, name), float)
             object.__setattr__(self, name, values)
             if values.shape != (len(self.time),) or len(values) < 2:
@@ -134,7 +135,7 @@ class Trajectory:
                 f"fewer than two times lie between {begin:g} and {end:g}; "
                 f"the trajectory runs from {self.time[0]:g} to {self.time[-1]:g}"
             )
-        return replace(self, **{name: getattr(self, name)[keep] for name in _SERIES})
+        return replace(self, **{name: getattr(self, name)[keep] for name in SERIES})
 
     def after_binding(self) -> "Trajectory":
         """The rows from the time on after which the pair stays bound.
@@ -172,7 +173,7 @@ def write_trajectories(
     """
     lengths = [len(one) for one in trajectories]
     mergers = [one.merger for one in trajectories]
-    arrays = {name: np.concatenate([getattr(one, name) for one in trajectories]).astype(np.float32) for name in _SERIES}
+    arrays = {name: np.concatenate([getattr(one, name) for one in trajectories]).astype(np.float32) for name in SERIES}
     # Times in single precision would no longer rise in a long run with fine output.
     arrays["time"] = np.concatenate([one.time for one in trajectories])
     arrays |= {
@@ -211,6 +212,6 @@ def read_trajectories(path: str | Path) -> list[Trajectory]:
             mass_2=float(mass_2),
             origin=str(arrays["merger/origin"][row]),
         )
-        series = {name: arrays[name][begin:end].astype(float) for name in _SERIES}
+        series = {name: arrays[name][begin:end].astype(float) for name in SERIES}
         found.append(Trajectory(merger=merger, energy_error=float(arrays["energy_error"][row]), **series))
     return found

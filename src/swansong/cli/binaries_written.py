@@ -8,9 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from swansong.cli import told
-from swansong.cli.output import plain
-from swansong.core.files import write_product, write_text
-from swansong.core.hashing import canonical_json
+from swansong.core.files import write_text
 from swansong.core.provenance import Provenance
 from swansong.figures import save_figure
 from swansong.report.pairs import read_pairs
@@ -59,17 +57,10 @@ def write_run(
     Raises:
         OutputError: A file exists or cannot be written.
     """
-    said = plain(facts)
-    files = {name: folder / f"{name}.h5", "json": folder / f"{name}.json", "csv": folder / f"{name}.csv"}
-    write_product(
-        files[name],
-        kind=kind,
-        arrays=arrays,
-        metadata={"result": {key: value for key, value in said.items() if key not in passing}},
-        provenance=provenance,
-        force=force,
+    files = told.write_facts(
+        name, kind, facts, folder=folder, arrays=arrays, provenance=provenance, force=force, passing=passing
     )
-    write_text(files["json"], canonical_json(said) + "\n")
+    files["csv"] = folder / f"{name}.csv"
     write_table(files["csv"], columns, comments=comments)
     for stem, figure in figures.items():
         files[stem] = folder / f"{stem}.png"

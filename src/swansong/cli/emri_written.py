@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 
 from swansong.cli import told
-from swansong.cli.output import plain
-from swansong.core.files import write_product, write_text
-from swansong.core.hashing import canonical_json
 from swansong.core.provenance import Provenance
 from swansong.report.inspirals import read_inspiral
 
@@ -51,15 +48,7 @@ def write_run(
     Raises:
         OutputError: A file exists or cannot be written.
     """
-    said = plain(facts)
-    files = {name: folder / f"{name}.h5", "json": folder / f"{name}.json"}
-    write_product(
-        files[name],
-        kind=kind,
-        arrays=arrays,
-        metadata={"result": {key: value for key, value in said.items() if key not in passing}},
-        provenance=provenance,
-        force=force,
+    files = told.write_facts(
+        name, kind, facts, folder=folder, arrays=arrays, provenance=provenance, force=force, passing=passing
     )
-    write_text(files["json"], canonical_json(said) + "\n")
     return {**files, **read_inspiral(files[name]).write(folder)}

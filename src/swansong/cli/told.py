@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from swansong.cli.output import Screen
+import numpy as np
+
+from swansong.cli.output import Screen, plain
+from swansong.core.files import write_product, write_text
+from swansong.core.hashing import canonical_json
+from swansong.core.provenance import Provenance
 
 
 @dataclass(frozen=True)
@@ -53,3 +58,46 @@ class Told:
         screen.warnings(self.warnings)
         if self.folder is not None:
             screen.files(self.folder, self.files)
+
+
+def write_facts(
+    name: str,
+    kind: str,
+    facts: Mapping[str, Any],
+    *,
+    folder: Path,
+    arrays: Mapping[str, np.ndarray],
+    provenance: Provenance,
+    force: bool,
+    passing: tuple[str, ...],
+) -> dict[str, Path]:
+    """Write a result as product and JSON object.
+
+    Args:
+        name: Stem of the product, and its name among the files.
+        kind: Kind of the product.
+        facts: Its `--json` object.
+        folder: Where to write; it exists.
+        arrays: Arrays of the product.
+        provenance: Who made it, from what.
+        force: Replace existing files.
+        passing: Facts that change from run to run, such as times, and would change the sha256.
+
+    Returns:
+        File by name.
+
+    Raises:
+        OutputError: A file exists or cannot be written.
+    """
+    said = plain(facts)
+    files = {name: folder / f"{name}.h5", "json": folder / f"{name}.json"}
+    write_product(
+        files[name],
+        kind=kind,
+        arrays=arrays,
+        metadata={"result": {key: value for key, value in said.items() if key not in passing}},
+        provenance=provenance,
+        force=force,
+    )
+    write_text(files["json"], canonical_json(said) + "\n")
+    return files

@@ -11,11 +11,10 @@ from jaxtyping import Float
 
 from swansong.binaries.nbody.run import run_merger
 from swansong.binaries.nbody.settings import EnsembleSettings, RunSettings
-from swansong.binaries.trajectories import Merger, Trajectory
+from swansong.binaries.trajectories import SERIES, Merger, Trajectory
 from swansong.inference.simulate import map_tasks
 from swansong.inference.workers import usable_processors
 
-_SERIES = ("time", "energy", "momentum", "separation")
 _SPARE = 66  # outputs of one block, which may pass the end of a run, and the first
 
 
@@ -40,8 +39,8 @@ class _Work:
         found = run_merger(merger, settings=self.settings, state=state).trajectory
         accuracy = self.settings.integrator
         most = 2 * math.ceil(self.settings.longest / accuracy.longest) + _SPARE
-        series = np.full((most, len(_SERIES)), np.nan)
-        series[: len(found)] = np.stack([getattr(found, name) for name in _SERIES], axis=1)
+        series = np.full((most, len(SERIES)), np.nan)
+        series[: len(found)] = np.stack([getattr(found, name) for name in SERIES], axis=1)
         return {"series": series, "energy_error": np.asarray(found.energy_error)}
 
 
@@ -89,4 +88,4 @@ def run_ensemble(
 
 def _trajectory(merger: Merger, series: Float[np.ndarray, "times 4"], error: float) -> Trajectory:
     held = series[np.isfinite(series[:, 0])]
-    return Trajectory(merger=merger, energy_error=error, **dict(zip(_SERIES, held.T, strict=True)))
+    return Trajectory(merger=merger, energy_error=error, **dict(zip(SERIES, held.T, strict=True)))
