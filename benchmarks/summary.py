@@ -1,13 +1,16 @@
-"""Rows of the tables that the benchmarks print."""
+"""Rows of the tables that the benchmarks print, and the tables of single files."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 
 from swansong.inference import Posterior, compare
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,3 +83,49 @@ def timed(function: Callable[[], Any], wall: list[float], processor: list[float]
         return found
 
     return call
+
+
+def measure(benchmark: Any, function: Callable[[], T], *, rounds: int, warm: bool = True) -> tuple[float, float, T]:
+    """Median wall-clock and processor time of a function, and its last answer.
+
+    Args:
+        benchmark: The fixture of pytest-benchmark.
+        function: What is timed.
+        rounds: Calls that are timed.
+        warm: Whether a call that compiles comes first and does not count.
+    """
+    wall: list[float] = []
+    processor: list[float] = []
+    answer = benchmark.pedantic(timed(function, wall, processor), rounds=rounds, warmup_rounds=int(warm))
+    # With `--benchmark-disable` there is one call in all.
+    return float(np.median(wall[warm:] or wall)), float(np.median(processor[warm:] or processor)), answer
+
+
+def terminal_table(
+    request: pytest.FixtureRequest,
+    title: str,
+    *,
+    heads: Sequence[str],
+    cells: Callable[[Any, Sequence[Any]], Sequence[str]],
+) -> Iterator[list[Any]]:
+    """Body of a fixture: a list of rows, written to the terminal as a table when the module is done.
+
+    Args:
+        request: The request of the fixture.
+        title: Title of the table.
+        heads: Headings of all columns but the first, which is the name of the row.
+        cells: Cells of a row beside its name, given the row and all rows.
+    """
+    rows: list[Any] = []
+    yield rows
+    if not rows:
+        return
+    lines = [("", *heads), *((row.name, *cells(row, rows)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    manager = request.config.pluginmanager
+    with manager.getplugin("capturemanager").global_and_fixture_disabled():
+        reporter = manager.getplugin("terminalreporter")
+        reporter.section(title)
+        for name, *others in lines:
+            told = "".join(f"  {cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
+            reporter.write_line(f"{name:{widths[0]}}{told}")

@@ -4,11 +4,11 @@ The plain sum takes every harmonic that the orbit has at each frequency, with Sc
 holodeck, for one pair that it evolves with our hardening; it is left out where it is not installed.
 """
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from summary import measure, terminal_table
 
 from swansong.binaries.background.holodeck import StarsForHolodeck, as_holodeck_hardening
 from swansong.binaries.background.population import Population, from_law
@@ -48,33 +48,17 @@ class Speed:
 @pytest.fixture(scope="module")
 def table_rows(request):
     """Rows, written to the terminal when the module is done."""
-    rows: list[Speed] = []
-    yield rows
-    manager = request.config.pluginmanager
-    with manager.getplugin("capturemanager").global_and_fixture_disabled():
-        reporter = manager.getplugin("terminalreporter")
-        reporter.section("spectra of eccentric pairs with stars")
-        reporter.write_line(
-            " " * 28 + "".join(f"{head:>16}" for head in ("spectra", "seconds", "us each", "difference"))
-        )
-        for row in rows:
-            cells = (f"{row.spectra:,}", f"{row.seconds:.3g}", f"{1e6 * row.processor_seconds / row.spectra:.3g}")
-            reporter.write_line(f"{row.name:28}" + "".join(f"{cell:>16}" for cell in (*cells, f"{row.error:.1e}")))
 
+    def cells(row, rows):
+        each = 1e6 * row.processor_seconds / row.spectra
+        return f"{row.spectra:,}", f"{row.seconds:.3g}", f"{each:.3g}", f"{row.error:.1e}"
 
-def timed(benchmark, function, *, rounds=ROUNDS):
-    """Median wall and processor time of a function after one call that compiles it, and its answer."""
-    wall, processor = [], []
-
-    def call():
-        began, used = time.perf_counter(), time.process_time()
-        found = function()
-        wall.append(time.perf_counter() - began)
-        processor.append(time.process_time() - used)
-        return found
-
-    answer = benchmark.pedantic(call, rounds=rounds, warmup_rounds=1)
-    return float(np.median(wall[1:])), float(np.median(processor[1:])), answer
+    yield from terminal_table(
+        request,
+        "spectra of eccentric pairs with stars",
+        heads=("spectra", "seconds", "us each", "difference"),
+        cells=cells,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +86,7 @@ def plain(pair: Population) -> np.ndarray:
 
 
 def test_background(benchmark, table_rows, pairs):
-    wall, processor, _ = timed(benchmark, lambda: background(pairs, FREQUENCY))
+    wall, processor, _ = measure(benchmark, lambda: background(pairs, FREQUENCY), rounds=ROUNDS)
     row = 500
     error = float(np.max(np.abs(background(one(pairs, row), FREQUENCY).strain / plain(one(pairs, row)) - 1.0)))
     table_rows.append(Speed("background", len(pairs) * len(FREQUENCY), wall, processor, error))
@@ -110,7 +94,7 @@ def test_background(benchmark, table_rows, pairs):
 
 
 def test_plain_sum(benchmark, table_rows, pairs):
-    wall, processor, _ = timed(benchmark, lambda: plain(one(pairs, 500)), rounds=1)
+    wall, processor, _ = measure(benchmark, lambda: plain(one(pairs, 500)), rounds=1)
     table_rows.append(Speed("every harmonic, SciPy", len(FREQUENCY), wall, processor, 0.0))
 
 
@@ -146,5 +130,5 @@ def test_holodeck(benchmark, table_rows, pairs):
             gravwaves._gws_harmonics_at_evo_fobs(f, 0.1, evolution, harmonics, 1, volume)[4].sum() for f in FREQUENCY
         ]
 
-    wall, processor, _ = timed(benchmark, spectrum)
+    wall, processor, _ = measure(benchmark, spectrum, rounds=ROUNDS)
     table_rows.append(Speed(f"holodeck, {HARMONICS} harmonics", len(FREQUENCY), wall, processor, float("nan")))

@@ -6,12 +6,12 @@ Environment:
 
 import math
 import os
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from summary import measure, terminal_table
 
 from swansong.binaries.evolution.evolve import TOLERANCE, evolve
 from swansong.binaries.evolution.hardening import Constant, Exponential, ExponentialFloor, TimeLaws
@@ -43,18 +43,15 @@ class Speed:
 @pytest.fixture(scope="module")
 def table_rows(request):
     """Rows, written to the terminal when the module is done."""
-    rows = []
-    yield rows
-    manager = request.config.pluginmanager
-    with manager.getplugin("capturemanager").global_and_fixture_disabled():
-        reporter = manager.getplugin("terminalreporter")
-        reporter.section("pairs to coalescence")
-        reporter.write_line(f"{'':26}{'pairs':>12}{'seconds':>12}{'cpu s':>12}{'cpu us a pair':>16}{'ratio':>12}")
-        first = rows[0].processor_seconds / rows[0].pairs if rows else math.nan
-        for row in rows:
-            cost = row.processor_seconds / row.pairs
-            times = f"{row.seconds:>12.3g}{row.processor_seconds:>12.3g}{1e6 * cost:>16.4g}"
-            reporter.write_line(f"{row.name:26}{row.pairs:>12,}{times}{cost / first:>12.4g}")
+
+    def cells(row, rows):
+        cost, first = (one.processor_seconds / one.pairs for one in (row, rows[0]))
+        times = (f"{row.seconds:.3g}", f"{row.processor_seconds:.3g}", f"{1e6 * cost:.4g}")
+        return f"{row.pairs:,}", *times, f"{cost / first:.4g}"
+
+    yield from terminal_table(
+        request, "pairs to coalescence", heads=("pairs", "seconds", "cpu s", "cpu us a pair", "ratio"), cells=cells
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,18 +70,8 @@ def population():
 
 def measured(name, pairs, function, benchmark, rows, *, rounds):
     """Time a function, after a first call that compiles it; keep its row and give its last answer."""
-    wall, processor = [], []
-
-    def call():
-        began, used = time.perf_counter(), time.process_time()
-        found = function()
-        wall.append(time.perf_counter() - began)
-        processor.append(time.process_time() - used)
-        return found
-
-    answer = benchmark.pedantic(call, rounds=rounds, warmup_rounds=1 if rounds > 1 else 0)
-    kept = slice(1, None) if rounds > 1 else slice(None)
-    row = Speed(name, pairs, float(np.median(wall[kept])), float(np.median(processor[kept])))
+    wall, processor, answer = measure(benchmark, function, rounds=rounds, warm=rounds > 1)
+    row = Speed(name, pairs, wall, processor)
     rows.append(row)
     benchmark.extra_info.update(vars(row))
     return row, answer

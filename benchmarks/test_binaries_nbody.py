@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from summary import terminal_table
 
 from swansong.binaries.nbody.engine import Galaxies, Stepper, energy
 from swansong.binaries.nbody.gravity import Direct, Tree
@@ -43,15 +44,11 @@ class Row:
 @pytest.fixture(scope="module")
 def table_rows(request):
     """Rows, written to the terminal when the module is done."""
-    rows = []
-    yield rows
-    manager = request.config.pluginmanager
-    with manager.getplugin("capturemanager").global_and_fixture_disabled():
-        reporter = manager.getplugin("terminalreporter")
-        reporter.section(f"mergers of {STARS} stars")
-        reporter.write_line(f"{'':34}{'seconds':>12}{'t = 250':>12}{'dE/E':>12}")
-        for row in rows:
-            reporter.write_line(f"{row.name:34}{row.seconds:>12.3g}{row.whole:>12.3g}{row.error:>12.1e}")
+
+    def cells(row, rows):
+        return f"{row.seconds:.3g}", f"{row.whole:.3g}", f"{row.error:.1e}"
+
+    yield from terminal_table(request, f"mergers of {STARS} stars", heads=("seconds", "t = 250", "dE/E"), cells=cells)
 
 
 def bodies() -> Galaxies:

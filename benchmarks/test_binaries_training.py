@@ -8,7 +8,6 @@ Environment:
     SWANSONG_BENCH_STEPS: Steps that are timed (10).
 """
 
-import math
 import os
 import statistics
 import time
@@ -20,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from summary import terminal_table
 
 from swansong.binaries.learnt.batches import Batch
 from swansong.binaries.learnt.pnode import PairEquation, curve_loss
@@ -55,19 +55,18 @@ class Speed:
 @pytest.fixture(scope="module")
 def table_rows(request):
     """Rows, written to the terminal when the module is done."""
-    rows: list[Speed] = []
-    yield rows
-    manager = request.config.pluginmanager
-    with manager.getplugin("capturemanager").global_and_fixture_disabled():
-        reporter = manager.getplugin("terminalreporter")
-        reporter.section(f"training step of the neural equation, {CURVES} curves, {SAVES} saves")
-        reporter.write_line(f"{'':20}{'ms':>10}{'cpu ms':>10}{'cpu ratio':>12}{'loss':>20}")
-        for row in rows:
-            ratio = row.processor_seconds / rows[0].processor_seconds if rows else math.nan
-            reporter.write_line(
-                f"{row.name:20}{1e3 * row.seconds:>10.1f}{1e3 * row.processor_seconds:>10.1f}{ratio:>12.2f}"
-                f"{row.loss:>20.12g}"
-            )
+
+    def cells(row, rows):
+        ratio = row.processor_seconds / rows[0].processor_seconds
+        times = (f"{1e3 * row.seconds:.1f}", f"{1e3 * row.processor_seconds:.1f}")
+        return *times, f"{ratio:.2f}", f"{row.loss:.12g}"
+
+    yield from terminal_table(
+        request,
+        f"training step of the neural equation, {CURVES} curves, {SAVES} saves",
+        heads=("ms", "cpu ms", "cpu ratio", "loss"),
+        cells=cells,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ Environment:
 """
 
 import os
-import time
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from summary import measure, terminal_table
 
 from swansong.emri import tracks
 from swansong.emri.search.fresnel import Transforms, fresnel_statistics
@@ -53,18 +53,10 @@ class Speed:
 
 def measured(name, templates, function, benchmark, *, rounds=ROUNDS):
     """Time a function, after a first call that compiles it; its row and last answer."""
-    wall, processor = [], []
-
-    def call():
-        began, used = time.perf_counter(), time.process_time()
-        found = jax.block_until_ready(function())
-        wall.append(time.perf_counter() - began)
-        processor.append(time.process_time() - used)
-        return found
-
-    warm = 1 if rounds > 1 else 0
-    answer = benchmark.pedantic(call, rounds=rounds, warmup_rounds=warm)
-    row = Speed(name, templates, float(np.median(wall[warm:])), float(np.median(processor[warm:])))
+    wall, processor, answer = measure(
+        benchmark, lambda: jax.block_until_ready(function()), rounds=rounds, warm=rounds > 1
+    )
+    row = Speed(name, templates, wall, processor)
     benchmark.extra_info.update(vars(row))
     return row, answer
 
@@ -72,22 +64,19 @@ def measured(name, templates, function, benchmark, *, rounds=ROUNDS):
 @pytest.fixture(scope="module")
 def table_rows(request):
     """Rows, written to the terminal when the module is done."""
-    rows = []
-    yield rows
-    manager = request.config.pluginmanager
-    with manager.getplugin("capturemanager").global_and_fixture_disabled():
-        write_table(manager.getplugin("terminalreporter"), rows)
 
-
-def write_table(reporter, rows):
-    direct = next((row for row in rows if row.name == "Fresnel sum"), None)
-    reporter.section("tracks through a year of data")
-    reporter.write_line(f"{'':26}{'tracks':>12}{'seconds':>12}{'cpu s':>12}{'per cpu s':>14}{'to Fresnel sum':>16}")
-    for row in rows:
+    def cells(row, rows):
         rate = row.templates / row.processor_seconds
-        ratio = "" if direct is None else f"{rate * direct.processor_seconds / direct.templates:.3g}"
-        times = f"{row.seconds:>12.3g}{row.processor_seconds:>12.3g}"
-        reporter.write_line(f"{row.name:26}{row.templates:>12,}{times}{rate:>14,.0f}{ratio:>16}")
+        direct = next((one.templates / one.processor_seconds for one in rows if one.name == "Fresnel sum"), None)
+        times = (f"{row.seconds:.3g}", f"{row.processor_seconds:.3g}", f"{rate:,.0f}")
+        return f"{row.templates:,}", *times, "" if direct is None else f"{rate / direct:.3g}"
+
+    yield from terminal_table(
+        request,
+        "tracks through a year of data",
+        heads=("tracks", "seconds", "cpu s", "per cpu s", "to Fresnel sum"),
+        cells=cells,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ Environment:
 import json
 import os
 import subprocess
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from summary import measure, terminal_table
 
 from swansong.emri.amplitudes.domain import Domain, draw_orbits
 from swansong.emri.amplitudes.models import load
@@ -57,19 +57,18 @@ class Speed:
 @pytest.fixture(scope="module")
 def table_rows(request):
     """Rows, written to the terminal when the module is done."""
-    rows = []
-    yield rows
-    manager = request.config.pluginmanager
-    with manager.getplugin("capturemanager").global_and_fixture_disabled():
-        reporter = manager.getplugin("terminalreporter")
-        reporter.section("amplitudes of orbits")
-        first = rows[0].orbits * rows[0].modes / rows[0].seconds
-        heads = ("orbits", "modes", "ms an orbit", "orbits/s", "us a mode", "slower")
-        reporter.write_line(" " * 34 + "".join(f"{head:>12}" for head in heads))
-        for row in rows:
-            each, rate = row.seconds / row.orbits, row.orbits * row.modes / row.seconds
-            cells = (f"{row.orbits}", f"{row.modes:,}", f"{1e3 * each:.3g}", f"{1 / each:.4g}", f"{1e6 / rate:.3g}")
-            reporter.write_line(f"{row.name:34}" + "".join(f"{cell:>12}" for cell in (*cells, f"{first / rate:.3g}")))
+
+    def cells(row, rows):
+        each, (rate, first) = row.seconds / row.orbits, (one.orbits * one.modes / one.seconds for one in (row, rows[0]))
+        counts, times = (f"{row.orbits}", f"{row.modes:,}"), (f"{1e3 * each:.3g}", f"{1 / each:.4g}")
+        return *counts, *times, f"{1e6 / rate:.3g}", f"{first / rate:.3g}"
+
+    yield from terminal_table(
+        request,
+        "amplitudes of orbits",
+        heads=("orbits", "modes", "ms an orbit", "orbits/s", "us a mode", "slower"),
+        cells=cells,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -87,17 +86,8 @@ def lists(orbits):
 
 def timed(name, orbits, modes, call, benchmark, *, rounds=ROUNDS):
     """Its row, after a first call that compiles."""
-    call()
-    wall = []
-
-    def once():
-        began = time.perf_counter()
-        found = call()
-        wall.append(time.perf_counter() - began)
-        return found
-
-    benchmark.pedantic(once, rounds=rounds)
-    row = Speed(name, orbits, modes, float(np.median(wall)))
+    wall, _, _ = measure(benchmark, call, rounds=rounds)
+    row = Speed(name, orbits, modes, wall)
     benchmark.extra_info.update(vars(row))
     return row
 

@@ -165,7 +165,7 @@ LINE = "30,1e6,30,0.7,0.1,0.03,1.2,0.5,0.8,2.0,0.1,0.2"
     "lines, said",
     [
         ([HEADER + ",colour", LINE + ",1"], ("unknown column `colour`", "target_snr")),
-        ([HEADER.replace("m2,", "")], "no source"),
+        ([HEADER], "holds no source"),
         ([HEADER.replace("m2,", ""), LINE.replace("30,", "", 1)], ("lacks the column `m2`", "Tpl")),
         ([HEADER + ",m1", LINE + ",1e6"], "twice"),
         ([HEADER, LINE, LINE + ",5"], ("line 3", "13 values for 12")),

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from swansong.inference.posterior import Posterior
 from swansong.inference.priors import Prior
 
@@ -101,3 +103,91 @@ SYSTEMS: dict[str, Builder] = {
     "encounters compact": partial(encounters, "compact"),
 }
 """Builders by name; a new estimator joins the laws with one line here."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a learnt model says.
+
+    Attributes:
+        arrays: Its numbers by name.
+        marked: Whether it says that it was asked outside what it learnt.
+    """
+
+    arrays: dict[str, np.ndarray]
+    marked: bool
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A learnt model that ships with the package and answers no posterior.
+
+    Attributes:
+        folder: Folder of the package, with dots, that holds its weights.
+        estimator: Name of its weights file.
+        other: A packaged weights file of another estimator, as folder and name.
+        load: Loads it from a weights file, the packaged one for None.
+        ask: Its answer, inside or outside what it learnt: `ask(model, seed=..., outside=..., extrapolate=...)`.
+        shapes: Shapes of the arrays of the answer.
+        seeded: Whether the answer has random numbers.
+    """
+
+    folder: str
+    estimator: str
+    other: tuple[str, str]
+    load: Callable[[Path | None], Any]
+    ask: Callable[..., Answer]
+    shapes: dict[str, tuple[int, ...]]
+    seeded: bool
+
+
+PAIR_DRAWS = 40
+
+
+def learnt_pair(estimator: str) -> Learnt:
+    """A packaged ensemble of learnt orbits, asked about galaxies inside or four times above the learnt resolution."""
+    from paramax import unwrap
+
+    from swansong.binaries.learnt.surrogate import load_surrogate
+    from swansong.binaries.trajectories import Merger
+
+    def ask(model: Any, *, seed: int, outside: bool = False, extrapolate: bool = False) -> Answer:
+        particles = int(unwrap(model.equation.conditions).high[1]) * (4 if outside else 1)
+        found = model.forecast(Merger(0.9, particles, 0), draws=PAIR_DRAWS, seed=seed, extrapolate=extrapolate)
+        arrays = {
+            "time": found.time,
+            "energy": found.median[0],
+            "bands": found.bands[:2],
+            "members": found.members[:, :2],
+        }
+        return Answer(arrays, bool(found.warnings))
+
+    recipe = load_surrogate(estimator).recipe
+    saves = recipe.curves.saves
+    shapes = {"time": (saves,), "energy": (saves,), "bands": (2, 5, saves), "members": (recipe.members, 2, saves)}
+    other = ("binaries", "rates" if estimator == "paper" else "paper")
+    return Learnt("binaries", estimator, other, lambda path: load_surrogate(estimator, path), ask, shapes, seeded=True)
+
+
+def learnt_amplitudes() -> Learnt:
+    """The packaged decoder of amplitudes, asked about an orbit inside its domain or of too high an eccentricity."""
+    from swansong.emri.amplitudes.decoder_model import Decoder
+
+    modes = np.array([(2, 2, 0, 0), (2, 1, 1, 0), (3, 3, 0, 1), (2, 0, 2, -1), (4, -2, 1, 1)])
+
+    def ask(model: Any, *, seed: int, outside: bool = False, extrapolate: bool = False) -> Answer:
+        how = "kludge" if extrapolate else "error"
+        found = model(a=0.7, p=12.0, e=0.7 if outside else 0.2, x=0.8, modes=modes, extrapolate=how)
+        arrays = {"values": found.values, "frequencies": found.frequencies, "error": found.error}
+        return Answer(arrays, bool(found.extrapolated.all()))
+
+    shapes = {"values": (1, 5), "frequencies": (1, 5), "error": (1,)}
+    return Learnt("emri.amplitudes", "decoder", ("binaries", "rates"), Decoder, ask, shapes, seeded=False)
+
+
+LEARNT: dict[str, Callable[[], Learnt]] = {
+    "binaries rates": partial(learnt_pair, "rates"),
+    "binaries paper": partial(learnt_pair, "paper"),
+    "emri amplitudes decoder": learnt_amplitudes,
+}
+"""Learnt models by name; a new one joins the laws with one line here."""

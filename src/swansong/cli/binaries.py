@@ -10,6 +10,7 @@ from swansong.cli import (
     binaries_check,
     binaries_evolve,
     binaries_forecast,
+    binaries_import,
     binaries_init,
     binaries_merge,
     binaries_simulate,
@@ -28,6 +29,7 @@ Start with `swansong binaries evolve`, which predicts the orbit of a pair with i
 
 for _verb in (
     binaries_simulate,
+    binaries_import,
     binaries_train,
     binaries_evolve,
     binaries_merge,

@@ -1,18 +1,17 @@
 """Pairs of `swansong binaries merge`, from options or a table: read and checked without JAX and Numba."""
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-import h5py
 import numpy as np
 from cyclopts import Parameter
 from jaxtyping import Float, Int
 
-from swansong.core.errors import DataError, FileError, InputError
+from swansong.core.errors import DataError, InputError
+from swansong.core.tables import Table, read_table
 
 Law: TypeAlias = Literal["constant", "exponential", "floor", "scattering"]
 """Laws of the hardening rate."""
@@ -116,7 +115,9 @@ def resolve(options: PairOptions, *, law: Law, table: Path | None = None) -> Pai
         DataError: A column of it is unknown or missing, or a value no number or out of range.
     """
     given = options.given()
-    columns, lines = ({}, np.array([0])) if table is None else _read(table)
+    known = [field.name for field in fields(PairOptions)]
+    read = Table({}, np.array([0])) if table is None else read_table(table, needed=(), optional=known, finite=False)
+    columns, lines = read.columns, read.lines
     twice = [name for name in given if name in columns]
     if twice:
         raise InputError(f"`{_option(twice[0])}` was given, but the table has that column; drop one of the two")
@@ -138,69 +139,6 @@ def resolve(options: PairOptions, *, law: Law, table: Path | None = None) -> Pai
     for name in sorted(used):
         _check(name, full[name], lines, table=table if name in columns else None)
     return Pairs(**full, line=lines)
-
-
-def _read(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Columns of a table, and the line of each row."""
-    if not path.is_file():
-        raise FileError(f"the table `{path}` does not exist; give a CSV or HDF5 file of pairs")
-    if h5py.is_hdf5(path):
-        columns = _read_datasets(path)
-        lines = np.arange(1, 1 + len(next(iter(columns.values()), ())))
-    else:
-        columns, lines = _read_lines(path)
-    known = [field.name for field in fields(PairOptions)]
-    for name in columns:
-        if name not in known:
-            raise DataError(f"the table `{path}` has an unknown column `{name}`; the known ones are {', '.join(known)}")
-    if not len(lines):
-        raise DataError(f"the table `{path}` holds no pair; give a line of column names and one for each pair")
-    return columns, lines
-
-
-def _read_datasets(path: Path) -> dict[str, np.ndarray]:
-    """Datasets of an HDF5 file."""
-    columns: dict[str, np.ndarray] = {}
-    try:
-        with h5py.File(path, "r") as file:
-            for name, node in file.items():
-                if not isinstance(node, h5py.Dataset) or node.ndim != 1 or node.dtype.kind not in "iuf":
-                    raise DataError(f"`{name}` in the table `{path}` is no list of numbers; give one dataset a column")
-                columns[name] = np.asarray(node[()], float)
-    except OSError as error:
-        raise FileError(f"the table `{path}` cannot be read ({error}); make it again or copy it anew") from error
-    lengths = {name: len(values) for name, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise DataError(f"the columns of the table `{path}` differ in length ({told}); give one value a pair")
-    return columns
-
-
-def _read_lines(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Lines of a CSV file."""
-    try:
-        text = path.read_text()
-    except (UnicodeDecodeError, OSError) as error:
-        raise FileError(f"the table `{path}` cannot be read as text ({error}); give a CSV or HDF5 file") from error
-    lines = [(place, line) for place, line in enumerate(text.splitlines(), 1) if line.strip() and line[0] != "#"]
-    if not lines:
-        raise DataError(f"the table `{path}` is empty; give a line of column names and one for each pair")
-    rows = list(csv.reader(line for _, line in lines))
-    names = [name.strip() for name in rows[0]]
-    if len(set(names)) < len(names):
-        raise DataError(f"the table `{path}` names a column twice: {', '.join(names)}; drop one")
-    found = np.empty((len(rows) - 1, len(names)))
-    for row, (cells, (place, _)) in enumerate(zip(rows[1:], lines[1:], strict=True)):
-        if len(cells) != len(names):
-            raise DataError(f"line {place} of the table `{path}` has {len(cells)} values for {len(names)} columns")
-        for column, cell in enumerate(cells):
-            try:
-                found[row, column] = float(cell)
-            except ValueError as error:
-                raise DataError(
-                    f"line {place} of the table `{path}` has {names[column]} = '{cell}'; give a number"
-                ) from error
-    return dict(zip(names, found.T, strict=True)), np.array([place for place, _ in lines[1:]], int)
 
 
 def _check(name: str, values: np.ndarray, lines: np.ndarray, *, table: Path | None) -> None:

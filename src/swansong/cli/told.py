@@ -70,6 +70,7 @@ def write_facts(
     provenance: Provenance,
     force: bool,
     passing: tuple[str, ...],
+    metadata: Mapping[str, Any] | None = None,
 ) -> dict[str, Path]:
     """Write a result as product and JSON object.
 
@@ -82,6 +83,7 @@ def write_facts(
         provenance: Who made it, from what.
         force: Replace existing files.
         passing: Facts that change from run to run, such as times, and would change the sha256.
+        metadata: What the product says beside `result`.
 
     Returns:
         File by name.
@@ -95,7 +97,7 @@ def write_facts(
         files[name],
         kind=kind,
         arrays=arrays,
-        metadata={"result": {key: value for key, value in said.items() if key not in passing}},
+        metadata={**(metadata or {}), "result": {key: value for key, value in said.items() if key not in passing}},
         provenance=provenance,
         force=force,
     )

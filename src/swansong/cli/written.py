@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from swansong.cli.output import Screen
-from swansong.core.files import write_product, write_text
+from swansong.cli.told import write_facts
 from swansong.core.hashing import canonical_json, content_sha256
 from swansong.core.provenance import Provenance
 from swansong.report import read_run
@@ -110,15 +110,8 @@ def write_result(
     Raises:
         OutputError: A file exists or cannot be written.
     """
-    files = {kind: folder / f"{kind}.h5", "json": folder / f"{kind}.json"}
-    lasting = {name: value for name, value in facts.items() if name not in passing}
-    write_product(
-        files[kind],
-        kind=kind,
-        arrays=arrays,
-        metadata={**metadata, "result": lasting},
-        provenance=provenance,
-        force=force,
-    )
-    write_text(files["json"], canonical_json(facts) + "\n")
+    files = write_facts(
+        kind, kind, facts, folder=folder, arrays=arrays, metadata=metadata, provenance=provenance, force=force,
+        passing=passing,
+    )  # fmt: skip
     return {**files, **read_run(folder).write(folder)}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from swansong.learning.checkpoints import fill_skeleton, load_module, named_arrays, save_module
     from swansong.learning.compression import SVDBasis
     from swansong.learning.couplings import CircularSpline, Coupling
+    from swansong.learning.curriculum import Batches, Course, train_parts
     from swansong.learning.flows import ConditionalFlow, conditional_flow
     from swansong.learning.heads import (
         DiagonalGaussian,
@@ -53,6 +54,7 @@ _NAMES = {
     "checkpoints": ("fill_skeleton", "load_module", "named_arrays", "save_module"),
     "compression": ("SVDBasis",),
     "couplings": ("CircularSpline", "Coupling"),
+    "curriculum": ("Batches", "Course", "train_parts"),
     "flows": ("ConditionalFlow", "conditional_flow"),
     "heads": ("DiagonalGaussian", "GaussianMixture", "TruncatedNormal", "VonMises", "kl_at_sample", "kl_diagonal"),
     "history": ("History",),
@@ -69,6 +71,7 @@ _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 __all__ = [
     "ACTIVATIONS",
     "MLP",
+    "Batches",
     "BoundedPeriodic",
     "BoundedPeriodicDecoder",
     "Chained",
@@ -77,6 +80,7 @@ __all__ = [
     "ConditionalVAE",
     "Convolution1D",
     "Coupling",
+    "Course",
     "DataSet",
     "DiagonalGaussian",
     "GaussianMixture",
@@ -109,6 +113,7 @@ __all__ = [
     "sample_truncated_normal",
     "save_module",
     "train",
+    "train_parts",
 ]
 
 

@@ -1,7 +1,5 @@
 """Training the learnt orbits from a recipe and mergers, and loading what was trained."""
 
-import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +19,9 @@ from swansong.binaries.learnt.rates import RatesEquation, rates_loss, soft_coord
 from swansong.binaries.learnt.settings import LossSettings, Recipe
 from swansong.binaries.learnt.starts import StartLaw
 from swansong.binaries.trajectories import Merger, Trajectory
-from swansong.core.config import as_dict
 from swansong.core.hashing import content_sha256
 from swansong.core.types import Array, Int, Key
-from swansong.learning.history import History
-from swansong.learning.training import Trained, train
+from swansong.learning.curriculum import Batches, Course, train_parts
 
 SYSTEM = "binaries"
 """Folder of the packaged weights."""
@@ -38,32 +34,21 @@ _WINDOW = 15  # saved times that a variance is averaged over
 _LEAST = 1e-2  # of the mean square residual, the least variance of any time
 _BELIEF = 0.5  # by which ln of a learnt variance may be wrong, before any curve validates
 _SHARE = 0.6827  # within one standard deviation
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Schooled:
-    """A trained ensemble and what it was trained on.
+class Schooled(Course[Equation]):
+    """A trained ensemble, with the scatter that validation shows once all parts are done, and what it was trained on.
 
     Attributes:
-        trained: Result of the last part, with the scatter that validation shows once all parts are done.
-        parts: Parts of the curriculum that were begun.
-        history: Losses of all parts, one after the other.
-        step: Steps of all parts.
         curves: All curves.
         split: Which of them teach, validate and test.
         left_out: Mergers that took no part.
-        finished: Whether all parts are done.
     """
 
-    trained: Trained[Equation]
-    parts: int
-    history: History
-    step: int
     curves: Curves
     split: Split
     left_out: LeftOut
-    finished: bool
 
 
 class EnsembleLoss(eqx.Module):
@@ -84,11 +69,6 @@ class EnsembleLoss(eqx.Module):
         loss = curve_loss if isinstance(model, PairEquation) else rates_loss
         value, metrics = loss(model, batch, times=self.times, settings=self.settings)  # pyright: ignore[reportArgumentType]
         return value, (None, metrics)
-
-
-def recorded(recipe: Recipe) -> Recipe:
-    """The recipe without what cannot change a weight, such as a time limit: what a resumed run must share."""
-    return recipe.model_copy(update={"training": recipe.training.lasting()})
 
 
 def fingerprint(recipe: Recipe) -> str:
@@ -142,43 +122,35 @@ def fit(
     model = kind.build(recipe, curves=learnt, key=jax.random.key(seed))
     model = eqx.tree_at(lambda one: one.start, model, NonTrainable(start_law(model, learnt)))
     loss = EnsembleLoss(jnp.asarray(curves.time), recipe.loss)
-    began, trained = time.monotonic(), []
     shifted = recipe.loss.shifted if recipe.estimator == "rates" else 0.0
-    for place, stage in enumerate(recipe.curriculum):
-        common = {"share": stage.share, "members": recipe.members}
-        plan = recipe.plan(place)
-        if plan.max_seconds is not None:
-            plan = plan.model_copy(update={"max_seconds": max(1e-3, plan.max_seconds + began - time.monotonic())})
-        # Later parts change nothing in this one: a curriculum may be made longer.
-        until = recorded(recipe).model_copy(update={"curriculum": recipe.curriculum[: place + 1]})
-        trained.append(
-            train(
-                model,
-                loss=loss,
-                source=MemberBatches.build(
-                    curves.time, values["learnt"], condition=learnt.condition, known=learnt.known, **common,
-                    shifted=shifted, seed=seed,
-                ),
-                plan=plan,
-                seed=seed + place,
-                folder=None if folder is None else Path(folder) / f"part_{place + 1}",
-                validation=validation_batch(values["held"], condition=held.condition, known=held.known, **common),
-                resume=resume,
-                quiet=quiet,
-                configuration={
-                    "recipe": as_dict(until), "analysis": fingerprint(recipe), "data": data, "part": place,
-                },
-            )
+
+    def batches(place: int) -> Batches:
+        common = {"share": recipe.curriculum[place].share, "members": recipe.members}
+        source = MemberBatches.build(
+            curves.time, values["learnt"], condition=learnt.condition, known=learnt.known, **common, shifted=shifted,
+            seed=seed,
         )  # fmt: skip
-        model = trained[-1].model
-        if trained[-1].stopped == "time":
-            return _schooled(trained, curves, split, left_out, finished=False)
-    model = calibrated(model, held)
-    trained[-1] = replace(trained[-1], model=model)
+        return Batches(source, validation_batch(values["held"], condition=held.condition, known=held.known, **common))
+
+    course = train_parts(
+        model,
+        recipe=recipe,
+        batches=batches,
+        loss=loss,
+        seed=seed,
+        configuration={"analysis": fingerprint(recipe), "data": data},
+        folder=folder,
+        resume=resume,
+        quiet=quiet,
+    )
+    done = Schooled(**vars(course), curves=curves, split=split, left_out=left_out)
+    if not done.finished:
+        return done
+    done = replace(done, trained=replace(done.trained, model=calibrated(done.trained.model, held)))
     if folder is not None:
         names = {part: identities(curves.select(getattr(split, part)).mergers) for part in ("train", "validation")}
-        trained[-1].save(Path(folder) / "weights.h5", metadata={"mergers": names}, force=True)
-    return _schooled(trained, curves, split, left_out, finished=True)
+        done.trained.save(Path(folder) / "weights.h5", metadata={"mergers": names}, force=True)
+    return done
 
 
 def identities(mergers: Sequence[Merger]) -> list[list[float | int | str]]:
@@ -266,16 +238,3 @@ def calibrated(model: Equation, held: Curves) -> Equation:
         # ln of a variance from n curves is uncertain by (2 / n)^(1/2): it is believed as far as that allows.
         scatter = factor ** (_BELIEF**2 / (_BELIEF**2 + 2.0 / len(held)))
     return eqx.tree_at(lambda one: one.scatter, model, NonTrainable(jnp.asarray(scatter)))
-
-
-def _schooled(
-    trained: Sequence[Trained[Equation]], curves: Curves, split: Split, left_out: LeftOut, *, finished: bool
-) -> Schooled:
-    """Put the parts of a curriculum one behind the other."""
-    history, step = trained[0].history, trained[0].step
-    for one in trained[1:]:
-        old, new = history.to_arrays(), one.history.to_arrays()
-        new = new | {"steps": new["steps"] + step, "seconds": new["seconds"] + (old["seconds"][-1:].sum())}
-        history = History.from_arrays({name: np.concatenate([old[name], values]) for name, values in new.items()})
-        step += one.step
-    return Schooled(trained[-1], len(trained), history, step, curves, split, left_out, finished)

@@ -2,8 +2,6 @@
 
 import logging
 import math
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from swansong.core.config import as_dict
 from swansong.core.errors import DataError
 from swansong.core.hashing import content_sha256
 from swansong.core.types import Array, Bool, Float, Int, Key
@@ -26,8 +23,7 @@ from swansong.emri.amplitudes.domain import Domain
 from swansong.emri.amplitudes.models import quadratic
 from swansong.emri.amplitudes.modes import CLASSES
 from swansong.emri.amplitudes.truth import AmplitudeSet
-from swansong.learning.history import History
-from swansong.learning.training import Trained, train
+from swansong.learning.curriculum import Batches, Course, train_parts
 
 _SHARE = 0.95  # of the validation orbits lie below the error that the model states
 _SMALLEST = 1e-9  # mode-distribution error, below which float32 knows nothing
@@ -78,29 +74,16 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
-class Schooled:
+class Schooled(Course[ModeDecoder]):
     """A decoder that went through its curriculum, or part of it.
 
     Attributes:
-        trained: The last part trained.
-        parts: Parts begun, of all in the recipe.
-        history: Losses of all parts, one behind the other.
-        step: Steps done in all parts together.
         errors: Coefficients of log10 E in `quadratic` of the coordinates of the domain, None before the end.
         median_error: Median mode-distribution error of the validation orbits, NaN before the end.
     """
 
-    trained: Trained[ModeDecoder]
-    parts: int
-    history: History
-    step: int
     errors: Float[np.ndarray, " terms"] | None
     median_error: float
-
-
-def recorded(recipe: Recipe) -> Recipe:
-    """The recipe without what cannot change a weight, such as a time limit: what a resumed run must share."""
-    return recipe.model_copy(update={"training": recipe.training.lasting()})
 
 
 def fingerprint(recipe: Recipe) -> str:
@@ -196,43 +179,35 @@ def fit(
     bank = make_bank(chosen, settings=recipe.network, modes=recipe.modes)
     count, classes = len(split.learnt), chosen.classes
     data = content_sha256({"places": np.asarray(bank.places), "modulus": np.asarray(bank.modulus)}, texts={})
-    model, began, trained = build(recipe, seed=seed), time.monotonic(), []
-    for place, stage in enumerate(recipe.curriculum):
-        member = np.isin(classes, [CLASSES.index(name) for name in stage.classes])
+
+    def batches(place: int) -> Batches:
+        names = recipe.curriculum[place].classes
+        member = np.isin(classes, [CLASSES.index(name) for name in names])
         learnt, held = (np.flatnonzero(member & half) for half in _halves(len(classes), count))
-        _log.info("part %d: %s, %d orbits", place + 1, ", ".join(stage.classes), len(learnt))
-        plan = recipe.plan(place)
-        if plan.max_seconds is not None:
-            plan = plan.model_copy(update={"max_seconds": max(1e-3, plan.max_seconds + began - time.monotonic())})
-        # Later parts change nothing in this one: a curriculum may be made longer.
-        until = recorded(recipe).model_copy(update={"curriculum": recipe.curriculum[: place + 1]})
-        trained.append(
-            train(
-                model,
-                loss=decoding_loss,
-                source=bank.select(learnt),
-                plan=plan,
-                seed=seed + place,
-                folder=None if folder is None else Path(folder) / f"part_{place + 1}",
-                validation=bank.select(held),
-                resume=resume,
-                quiet=quiet,
-                configuration={
-                    "recipe": as_dict(until), "analysis": fingerprint(recipe), "data": data, "part": place,
-                },
-            )
-        )  # fmt: skip
-        model = trained[-1].model
-        if trained[-1].stopped == "time":
-            return _schooled(trained)
+        _log.info("part %d: %s, %d orbits", place + 1, ", ".join(names), len(learnt))
+        return Batches(bank.select(learnt), bank.select(held))
+
+    course = train_parts(
+        build(recipe, seed=seed),
+        recipe=recipe,
+        batches=batches,
+        loss=decoding_loss,
+        seed=seed,
+        configuration={"analysis": fingerprint(recipe), "data": data},
+        folder=folder,
+        resume=resume,
+        quiet=quiet,
+    )
+    if not course.finished:
+        return Schooled(**vars(course), errors=None, median_error=math.nan)
     held = np.arange(count, len(classes))
     # What lies outside the grid is an error too.
     within = captured(chosen.select(held), recipe.network)
-    errors = 1.0 - (1.0 - orbit_errors(model, bank.select(held))) * within
+    errors = 1.0 - (1.0 - orbit_errors(course.trained.model, bank.select(held))) * within
     coefficients = error_fit(chosen.orbits[held], errors)
-    done = _schooled(trained, errors=coefficients, median_error=float(np.median(errors)))
+    done = Schooled(**vars(course), errors=coefficients, median_error=float(np.median(errors)))
     if folder is not None:
-        trained[-1].save(
+        done.trained.save(
             Path(folder) / "weights.h5",
             metadata={
                 "errors": coefficients.tolist(),
@@ -286,19 +261,3 @@ def error_fit(
     coefficients = np.linalg.lstsq(features, logarithm, rcond=None)[0]
     coefficients[0] += np.quantile(logarithm - features @ coefficients, _SHARE)
     return coefficients
-
-
-def _schooled(
-    trained: Sequence[Trained[ModeDecoder]],
-    *,
-    errors: Float[np.ndarray, " terms"] | None = None,
-    median_error: float = math.nan,
-) -> Schooled:
-    """Put the parts of a curriculum one behind the other."""
-    history, step = trained[0].history, trained[0].step
-    for one in trained[1:]:
-        old, new = history.to_arrays(), one.history.to_arrays()
-        new = new | {"steps": new["steps"] + step, "seconds": new["seconds"] + (old["seconds"][-1:].sum())}
-        history = History.from_arrays({name: np.concatenate([old[name], values]) for name, values in new.items()})
-        step += one.step
-    return Schooled(trained[-1], len(trained), history, step, errors, median_error)
