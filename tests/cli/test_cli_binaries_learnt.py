@@ -86,7 +86,7 @@ def test_training_stops_resumes_and_learns_the_law_of_the_mergers(swansong, tmp_
 def test_the_paper_trains_in_two_parts(swansong, data, tmp_path):
     parts = "curriculum=[{share=0.5,steps=60,learning_rate=1e-2},{share=1.0,steps=60,learning_rate=5e-3}]"
     out = tmp_path / "run"
-    command = ("binaries", "train", "paper", "--data", data, *SMALL, "--set", parts, "--out", out, "--json")
+    command = ("binaries", "train", "paper_hard", "--data", data, *SMALL, "--set", parts, "--out", out, "--json")
     told = answer(swansong(*command))
     assert (told["step"], told["part"], told["parts"]) == (120, 2, 2)
     checked = answer(
@@ -184,7 +184,7 @@ def test_extrapolation_and_merger_times(swansong, weights):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("train", "nothing"), "There is no recipe 'nothing'; give a TOML file or one of paper, rates"),
+        (("train", "nothing"), "There is no recipe 'nothing'; give a TOML file or one of paper, paper_hard, rates"),
         (("train", "rates", "--data", "missing.h5"), "missing.h5"),
         (("train", "rates", "--set", "curves.begin=run"), "a pair that is not bound has none"),
         (("train", "rates", "--max-seconds", -1), "`--max-seconds` must be positive"),

@@ -24,6 +24,7 @@ _COLUMNS = {"": "left", "E": "right", "L": "right", "a": "right", "e": "right"}
 _TIMED = ("nbody", "surrogate", "baseline")
 _NAMES = {
     "surrogate": "learnt, from its beginning",
+    "bound": "the same after binding",
     "alone": "learnt, from (e_gal, N)",
     "baseline": "mean learnt curve",
     "realisations": "other realisations",
@@ -110,28 +111,28 @@ def _check(
         command=command,
     )
     prepare_output(folder, force=force)
-    truth = curve_orbits(found.curves)
+    # Runs end where they end; what a curve holds beyond is its last value.
+    truth = np.where(found.curves.known, curve_orbits(found.curves), np.nan)
     # The median one stands for all in the figures.
     misses = np.nanmean(np.abs(found.centre[0] - truth[0]), axis=1)
     shown = int(np.argsort(misses)[len(misses) // 2])
     one = found.curves.mergers[shown]
     title = f"e_gal = {one.eccentricity:g}, N = {one.particles}, seed {one.seed}: median error of E"
-    at = found.curves.begin[shown] + found.curves.time
+    use = found.curves.known[shown]
+    at = (found.curves.begin[shown] + found.curves.time)[use]
+    centre, bands, true = (one[..., shown, use] for one in (found.centre, found.bands, truth))
     figures = {
-        "orbits": orbit_bands_figure(
-            at, median=found.centre[:, shown], bands=found.bands[:, :, shown], truth=truth[:, shown], title=title
-        ),
+        "orbits": orbit_bands_figure(at, median=centre, bands=bands, truth=true, title=title),
         "rates": hardening_figure(
-            at, axis=found.centre[2, shown], eccentricity=found.centre[3, shown], true_axis=truth[2, shown],
-            true_eccentricity=truth[3, shown], title=title,
+            at, axis=centre[2], eccentricity=centre[3], true_axis=true[2], true_eccentricity=true[3], title=title
         ),
-    }  # fmt: skip
+    }
     predicted = {name: np.array([getattr(row, name) for row in found.times]) for name in _TIMED}
     if found.times:
         figures["merger_times"] = merger_bars_figure(
             [f"e {row.merger.eccentricity:g}, N {row.merger.particles}, {row.merger.seed}" for row in found.times],
             predicted,
-            time_unit="N-body units from the beginning of the curve",
+            time_unit="N-body units",
             title="Merger times of representatives",
         )
     arrays = {
@@ -145,7 +146,7 @@ def _check(
         "seed": np.array([row.merger.seed for row in found.times]),
         **predicted,
     }
-    text = f"Merger times of representatives in N-body units from the beginning of each curve. Made by `{command}`."
+    text = f"Merger times in N-body units from the beginning of each curve or from binding. Made by `{command}`."
     written = write_run(
         "check", KIND, {"system": "binaries", **facts, "warnings": list(warnings)}, folder=folder, arrays=arrays,
         columns=columns, comments=(text,), figures=figures, provenance=provenance, force=force,
@@ -153,6 +154,10 @@ def _check(
     rows = tuple(
         (text, *(f"{100.0 * error.of_range:.2f} %" for error in getattr(found, name).errors))
         for name, text in _NAMES.items()
+    )
+    rows += tuple(
+        (f"learnt, N = {stars}", *(f"{100.0 * error.of_range:.2f} %" for error in comparison.errors))
+        for stars, comparison in found.resolutions.items()
     )
     times = facts["merger_time"]
     told = {
@@ -194,6 +199,7 @@ def _facts(found: "Evaluation", *, estimator: str, sha256: str, seed: int) -> di
         "mergers": len(found.curves),
         "highest_resolution": int(max(one.particles for one in found.curves.mergers)),
         "errors": {name: errors(getattr(found, name)) for name in _NAMES},
+        "resolutions": {str(stars): errors(comparison) for stars, comparison in found.resolutions.items()},
         "coverage": coverage(found.coverage),
         "coverage_alone": coverage(found.coverage_alone),
         "merger_time": {
@@ -223,5 +229,5 @@ def _limits(found: "Evaluation", begin: str) -> tuple[str, ...]:
     if len(found.curves) < 10:
         sentences.append(f"only {len(found.curves)} mergers are held out; medians and coverage are uncertain")
     if not found.times:
-        sentences.append(f"no merger times: curves begin at `{begin}`, and no pair is bound all along")
+        sentences.append(f"no merger times: curves begin at `{begin}`, and no pair is hard for long enough")
     return tuple(sentences)

@@ -43,7 +43,7 @@ class BeginningOptions:
     begin: float | None = None
     """Time in the run at the beginning, which only shifts times; 0 if not given."""
     elapsed: float | None = None
-    """Time since the pair was hard (1/a = 100 in the packaged weights), at the beginning; 0 if not given."""
+    """Time since the pair was hard (1/a = 100 in the packaged weights) at the beginning, for rates; 0 if not given."""
 
     @property
     def given(self) -> bool:
@@ -258,6 +258,12 @@ def _state(forecast: "Forecast", row: int) -> dict[str, Any]:
 def _words(state: dict[str, Any]) -> str:
     """The pair at one time for a human."""
     axis, e = state["axis"], state["eccentricity"]
+    if not math.isfinite(axis["expected"]):
+        energy, momentum = state["energy"], state["momentum"]
+        return (
+            f"t = {state['time']:.1f}: not bound, E = {number(energy['expected'])}, L = {number(momentum['expected'])} "
+            f"({number(momentum['68'][0])} to {number(momentum['68'][1])} at 68 %)"
+        )
     return (
         f"t = {state['time']:.1f}: a = {number(axis['expected'])} "
         f"({number(axis['68'][0])} to {number(axis['68'][1])}), e = {number(e['expected'])} "

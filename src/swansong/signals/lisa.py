@@ -37,8 +37,8 @@ def lisa_noise_density(
     With x = 2 pi f L/c and the single-link noises of the LISA science requirements
     (`scirdv1` in other codes; no galactic confusion noise),
 
-    * S_oms = (15 pm)^2 [1 + (2 mHz/f)^4] (2 pi f/c)^2,
-    * S_acc = (3 fm/s^2)^2 [1 + (0.4 mHz/f)^2] [1 + (f/8 mHz)^4] / (2 pi f c)^2,
+    * S_oms = (15 pm)^2 (1 + (2 mHz/f)^4) (2 pi f/c)^2,
+    * S_acc = (3 fm/s^2)^2 (1 + (0.4 mHz/f)^2) (1 + (f/8 mHz)^4) / (2 pi f c)^2,
 
     the channels have
 

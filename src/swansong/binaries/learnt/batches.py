@@ -64,7 +64,7 @@ class MemberBatches(eqx.Module):
         shifted: float,
         seed: int,
     ) -> "MemberBatches":
-        """Draw the bootstrap samples; a single member sees every merger once.
+        """Draw the bootstrap samples.
 
         Args:
             times: Equal times since the beginning.
@@ -79,9 +79,7 @@ class MemberBatches(eqx.Module):
         Returns:
             The batches.
         """
-        count = len(values)
-        rng = np.random.default_rng([seed, 13])
-        rows = np.arange(count)[None] if members == 1 else rng.integers(0, count, (members, count))
+        rows = samples(len(values), members=members, seed=seed)
         return cls(
             jnp.asarray(times),
             jnp.asarray(values),
@@ -119,6 +117,21 @@ class MemberBatches(eqx.Module):
             target=target,
             weight=self.weight[row[..., None], index] * within,
         )
+
+
+def samples(count: int, *, members: int, seed: int) -> Int[np.ndarray, "members count"]:
+    """Bootstrap sample of the mergers of each member; a single member sees every merger once.
+
+    Args:
+        count: Mergers that are learnt.
+        members: Members of the ensemble.
+        seed: Seed.
+
+    Returns:
+        Rows of the mergers.
+    """
+    rng = np.random.default_rng([seed, 13])
+    return np.arange(count)[None] if members == 1 else rng.integers(0, count, (members, count))
 
 
 def compared(known: Bool[np.ndarray, "mergers saves"], share: float) -> Float[np.ndarray, "mergers saves"]:

@@ -101,6 +101,18 @@ class Curves:
             self.known[places],
         )
 
+    def until(self) -> tuple[tuple[float, float], ...]:
+        """How far curves are known: e_gal and the median time of their ends since the beginning, by rising e_gal."""
+        ends = self.time[self.known.sum(axis=1) - 1]
+        orbit = self.condition[:, 0]
+        return tuple((float(one), float(np.median(ends[orbit == one]))) for one in np.unique(orbit))
+
+    def joined(self, other: "Curves") -> "Curves":
+        """These mergers and others on the same times."""
+        pairs = ((self.begin, other.begin), (self.state, other.state), (self.known, other.known))
+        begin, state, known = (np.concatenate(pair) for pair in pairs)
+        return Curves(self.mergers + other.mergers, begin, self.time, state, known)
+
 
 def begin_of(trajectory: Trajectory, settings: CurveSettings) -> float:
     """Time at which the curve of a merger begins.

@@ -1,14 +1,15 @@
 """What learnt orbits are worth on mergers that they have not seen, beside what needs no learning."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from swansong.binaries.evolution.merging import merger_time
-from swansong.binaries.learnt.curves import Curves, LeftOut, make_curves
+from swansong.binaries.learnt.curves import Curves, LeftOut, begin_of, make_curves
+from swansong.binaries.learnt.settings import CurveSettings
 from swansong.binaries.learnt.surrogate import LEVELS, Forecast, Surrogate, orbits
 from swansong.binaries.trajectories import Merger, Trajectory
 from swansong.binaries.units import Units
@@ -17,10 +18,12 @@ from swansong.core.errors import DataError, DomainError
 REPRESENTATIVES = 9
 """Mergers whose merger times are compared."""
 
+_HARD = CurveSettings(begin="hard")
+
 
 @dataclass(frozen=True)
 class Error:
-    """Errors of one quantity over all mergers and times, the beginning left out.
+    """Errors of one quantity over all mergers and times, the beginning left out; of a and e after binding only.
 
     Attributes:
         absolute: Median absolute error.
@@ -48,7 +51,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Timed:
-    """Merger times of one representative, from the beginning of its curve, infinite for a pair that stalls.
+    """Merger times of one representative, infinite for a pair that stalls.
+
+    They count from the beginning of its curve, or from binding where the curve begins before.
 
     Attributes:
         merger: The merger.
@@ -79,6 +84,8 @@ class Evaluation:
         centre: E, L, a and e predicted for them.
         bands: Quantiles at `LEVELS`.
         surrogate: Errors of the learnt orbits, each from its own beginning.
+        bound: The same after binding alone.
+        resolutions: The same, bound or not, for each number of stars.
         alone: The same where only (e_gal, N) is known.
         baseline: Errors of the mean learnt curve of the same, or the nearest, (e_gal, N).
         realisations: Distance of each from the mean of its siblings of the same (e_gal, N): what nothing that knows
@@ -93,6 +100,8 @@ class Evaluation:
     centre: Float[np.ndarray, "4 mergers saves"]
     bands: Float[np.ndarray, "4 5 mergers saves"]
     surrogate: Comparison
+    bound: Comparison
+    resolutions: Mapping[int, Comparison]
     alone: Comparison
     baseline: Comparison
     realisations: Comparison
@@ -134,29 +143,36 @@ def evaluate(
         DataError: No merger is held out.
     """
     everything, left_out = make_curves(trajectories, surrogate.recipe.curves)
-    known = np.array([surrogate.knows(one) for one in everything.mergers])
-    if known.all():
-        raise DataError(f"all {len(known)} mergers taught or validated these weights; give some that are new to them")
-    test, learnt = everything.select(~known), everything.select(known)
+    learnt = np.array([surrogate.knows(one) for one in everything.mergers])
+    if learnt.all():
+        raise DataError(f"all {len(learnt)} mergers taught or validated these weights; give some that are new to them")
+    test, taught = everything.select(~learnt), everything.select(learnt)
     truth = curve_orbits(test)
+    by_merger = {one.merger: one for one in trajectories}
+    after = _after_binding(test, by_merger)
+    known = np.stack([test.known, test.known, after, after])
+    stars = np.array([one.particles for one in test.mergers])
     centre, bands = surrogate.along(test, draws=draws, seed=seed)
     forecasts = _alone(surrogate, test, draws=draws, seed=seed)
     expected = np.stack([one.median for one in forecasts], axis=1)
     wide = np.stack([one.bands for one in forecasts], axis=2)
-    simple = _baseline(learnt if len(learnt) else test, test)
+    simple = _baseline(taught if len(taught) else test, test)
     siblings = _siblings(everything, test)
-    by_merger = {one.merger: one for one in trajectories}
     times = _merger_times(test, centre, simple, everything, by_merger, units)
     return Evaluation(
         curves=test,
         centre=centre,
         bands=bands,
-        surrogate=_compare(centre, truth, test.known),
-        alone=_compare(expected, truth, test.known),
-        baseline=_compare(simple, truth, test.known),
-        realisations=_compare(siblings, truth, test.known),
-        coverage=covered(truth, bands, test.known),
-        coverage_alone=covered(truth, wide, test.known),
+        surrogate=_compare(centre, truth, known),
+        bound=_compare(centre, truth, np.broadcast_to(after, known.shape)),
+        resolutions={
+            int(one): _compare(centre, truth, known & (stars == one)[:, None], among=known) for one in np.unique(stars)
+        },
+        alone=_compare(expected, truth, known),
+        baseline=_compare(simple, truth, known),
+        realisations=_compare(siblings, truth, known),
+        coverage=covered(truth, bands, known),
+        coverage_alone=covered(truth, wide, known),
         times=times,
         left_out=left_out,
     )
@@ -170,14 +186,14 @@ def curve_orbits(curves: Curves) -> Float[np.ndarray, "4 mergers saves"]:
 def covered(
     truth: Float[np.ndarray, "4 mergers saves"],
     bands: Float[np.ndarray, "4 5 mergers saves"],
-    known: np.ndarray,
+    known: Bool[np.ndarray, "4 mergers saves"],
 ) -> Float[np.ndarray, "4 2"]:
     """Share of true values within bands, beginnings left out.
 
     Args:
         truth: True values.
         bands: Quantiles at `LEVELS`.
-        known: Where truth is known.
+        known: Where each quantity is compared.
 
     Returns:
         Shares within the 68 % and the 95 % band, by quantity; NaN where nothing is known.
@@ -185,7 +201,7 @@ def covered(
     rows = np.empty((len(truth), 2))
     last = len(LEVELS) - 1
     for place, value in enumerate(truth):
-        use = known & np.isfinite(value)
+        use = known[place] & np.isfinite(value)
         use[:, 0] = False
         for column, edge in enumerate((1, 0)):
             within = (value >= bands[place, edge]) & (value <= bands[place, last - edge])
@@ -193,21 +209,30 @@ def covered(
     return rows
 
 
-def _compare(found: np.ndarray, truth: np.ndarray, known: np.ndarray) -> Comparison:
-    """Errors over all mergers that could be predicted."""
+def _compare(found: np.ndarray, truth: np.ndarray, known: np.ndarray, *, among: np.ndarray | None = None) -> Comparison:
+    """Errors over all mergers that could be predicted, in parts of the range of true values there or `among` others."""
     errors = []
-    for value, true in zip(found, truth, strict=True):
-        use = known & np.isfinite(value) & np.isfinite(true)
+    for value, true, compared, wide in zip(found, truth, known, known if among is None else among, strict=True):
+        use = compared & np.isfinite(value) & np.isfinite(true)
         use[:, 0] = False
         if not use.any():
             errors.append(Error(math.nan, math.nan, math.nan))
             continue
         size = np.abs(value - true)[use]
-        span = np.ptp(true[use])
+        ranged = wide & np.isfinite(value) & np.isfinite(true)
+        ranged[:, 0] = False
+        span = np.ptp(true[ranged])
         middle = float(np.median(size))
         relative = float(np.median(size / np.maximum(np.abs(true[use]), 1e-300)))
         errors.append(Error(middle, middle / float(span) if span > 0.0 else math.nan, relative))
-    return Comparison(tuple(errors), int(np.isfinite(found[0]).all(axis=1).sum()))
+    tried = (known[0] & np.isfinite(found[0])).any(axis=1)
+    return Comparison(tuple(errors), int(tried.sum()))
+
+
+def _after_binding(curves: Curves, by_merger: dict[Merger, Trajectory]) -> Bool[np.ndarray, "mergers saves"]:
+    """Where curves are known and their pair is bound for good."""
+    binding = np.array([by_merger[one].binding_time for one in curves.mergers])
+    return curves.known & (curves.begin[:, None] + curves.time >= binding[:, None])
 
 
 def _alone(surrogate: Surrogate, test: Curves, *, draws: int, seed: int) -> list[Forecast]:
@@ -267,10 +292,8 @@ def _merger_times(
 ) -> tuple[Timed, ...]:
     """Merger times of representatives: at equal intervals along the held-out mergers in the order of theirs."""
     mu = test.mu
-    # Pairs that do not stay bound within their curve have no elements to start from.
-    usable = [row for row in range(len(test)) if np.all(test.state[row, :, 0] < 0.0)]
-    nbody = {row: _time(_window(by_merger[test.mergers[row]], test, row), units) for row in usable}
-    order = sorted((row for row in usable if not math.isnan(nbody[row])), key=nbody.__getitem__)
+    nbody = {row: _time(_window(by_merger[one], test, row), units) for row, one in enumerate(test.mergers)}
+    order = sorted((row for row, value in nbody.items() if not math.isnan(value)), key=nbody.__getitem__)
     places = np.unique(np.round(np.linspace(0, len(order) - 1, min(REPRESENTATIVES, len(order)))).astype(int))
     found = []
     for row in (order[place] for place in places):
@@ -292,23 +315,26 @@ def _window(trajectory: Trajectory, curves: Curves, row: int) -> Trajectory:
     return trajectory.part(curves.begin[row], curves.begin[row] + curves.time[-1])
 
 
-def _predicted(part: Trajectory, time: np.ndarray, state: np.ndarray, mu: float) -> Trajectory | None:
-    """A predicted curve at the times of a run, None where it is not bound."""
+def _predicted(part: Trajectory, time: np.ndarray, state: np.ndarray, mu: float) -> Trajectory:
+    """A predicted curve at the times of a run; its separation is the semi-major axis, or zero before it is bound."""
     past = part.time - part.time[0]
     energy, momentum = (np.interp(past, time, one) for one in state)
-    if np.any(energy >= 0.0):
-        return None
     # Above the momentum of the circle there is no orbit; the circle is the nearest.
-    momentum = np.minimum(momentum, mu / np.sqrt(-2.0 * energy))
-    return Trajectory(part.merger, part.time, energy, momentum, -0.5 * mu / energy)
+    circle = np.sqrt(np.divide(mu**2, -2.0 * energy, out=np.full_like(energy, np.inf), where=energy < 0.0))
+    axis = np.divide(-0.5 * mu, energy, out=np.zeros_like(energy), where=energy < 0.0)
+    return Trajectory(part.merger, part.time, energy, np.minimum(momentum, circle), axis)
 
 
-def _time(part: Trajectory | None, units: Units) -> float:
-    """Time from the beginning of a part to coalescence, infinite if it stalls, NaN if it has no hardening to fit."""
-    if part is None:
+def _time(part: Trajectory, units: Units) -> float:
+    """Time from binding to coalescence, infinite if the pair stalls, NaN if it has no hardening to fit.
+
+    A part that is bound from its beginning is fitted from there, another from where it is hard.
+    """
+    since = float(part.time[0]) if part.bound.all() else begin_of(part, _HARD)
+    if not math.isfinite(since):
         return math.nan
     try:
-        return merger_time(part, since=float(part.time[0]), units=units).merger_time - float(part.time[0])
+        return merger_time(part, since=since, units=units).after_binding
     except (DomainError, DataError):
         return math.nan
 

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from paramax import NonTrainable, unwrap
 
-from swansong.binaries.learnt.batches import MemberBatches, validation_batch
+from swansong.binaries.learnt.batches import MemberBatches, samples, validation_batch
+from swansong.binaries.learnt.calibration import Held, calibrated
 from swansong.binaries.learnt.curves import Curves, LeftOut, Split, make_curves
 from swansong.binaries.learnt.pnode import PairEquation, curve_loss
 from swansong.binaries.learnt.rates import RatesEquation, rates_loss, soft_coordinate
@@ -30,15 +31,11 @@ Equation: TypeAlias = PairEquation | RatesEquation
 """A learnt equation, of either estimator."""
 
 _MODELS: dict[str, type[PairEquation] | type[RatesEquation]] = {"paper": PairEquation, "rates": RatesEquation}
-_WINDOW = 15  # saved times that a variance is averaged over
-_LEAST = 1e-2  # of the mean square residual, the least variance of any time
-_BELIEF = 0.5  # by which ln of a learnt variance may be wrong, before any curve validates
-_SHARE = 0.6827  # within one standard deviation
 
 
 @dataclass(frozen=True, eq=False)
 class Schooled(Course[Equation]):
-    """A trained ensemble, with the scatter that validation shows once all parts are done, and what it was trained on.
+    """A trained ensemble and what it was trained on; once all parts are done, with the scatter that mergers show.
 
     Attributes:
         curves: All curves.
@@ -146,10 +143,11 @@ def fit(
     done = Schooled(**vars(course), curves=curves, split=split, left_out=left_out)
     if not done.finished:
         return done
-    done = replace(done, trained=replace(done.trained, model=calibrated(done.trained.model, held)))
+    left_aside = Held.of(learnt, held, samples(len(learnt), members=recipe.members, seed=seed))
+    done = replace(done, trained=replace(done.trained, model=calibrated(done.trained.model, left_aside)))
     if folder is not None:
         names = {part: identities(curves.select(getattr(split, part)).mergers) for part in ("train", "validation")}
-        done.trained.save(Path(folder) / "weights.h5", metadata={"mergers": names}, force=True)
+        done.trained.save(Path(folder) / "weights.h5", metadata={"mergers": names, "until": learnt.until()}, force=True)
     return done
 
 
@@ -181,60 +179,3 @@ def beginnings(curves: Curves) -> Float[np.ndarray, "mergers 3"]:
     else:
         pair = curves.state[:, 0]
     return np.concatenate([curves.begin[:, None], pair], axis=1)
-
-
-@eqx.filter_jit
-def _forecast(model: Equation, values: Array, condition: Array, times: Array) -> tuple[Array, Array]:
-    """Means and variances of curves from their beginning, by every member."""
-    members = len(jax.tree.leaves(eqx.filter(model, eqx.is_array))[0])
-    start, told = (jnp.broadcast_to(one, (members, *one.shape)) for one in (values[:, 0], condition))
-    return model.forecast(start, told, elapsed=jnp.zeros(told.shape[:2]), times=times)
-
-
-def pooled(
-    mean: Float[Array, "members batch saves 2"], variance: Float[Array, "members batch saves 2"]
-) -> tuple[Float[np.ndarray, "batch saves 2"], Float[np.ndarray, "batch saves 2"], Float[np.ndarray, "batch saves 2"]]:
-    """Mean of an ensemble, the variance of its members' means, and their mean variance."""
-    means, variances = np.asarray(mean), np.asarray(variance)
-    return means.mean(axis=0), means.var(axis=0), variances.mean(axis=0)
-
-
-def calibrated(model: Equation, held: Curves) -> Equation:
-    """Set the scatter between realisations so that it covers the residuals of curves that were not learnt.
-
-    The paper's equation knows of no scatter: it gets the mean square residual of each time, less the variance among
-    members, which never falls with time. The scatter of the rates is learnt and scaled by one factor for each
-    coordinate, drawn towards 1 where few curves validate. Either way some 68 % of the residuals then lie within one
-    standard deviation.
-
-    Args:
-        model: The ensemble.
-        held: Curves that validated.
-
-    Returns:
-        The ensemble with that scatter.
-    """
-    values = model.coordinates(held)
-    mean, variance = _forecast(model, jnp.asarray(values), jnp.asarray(held.condition), jnp.asarray(held.time))
-    centre, between, within = pooled(mean, variance)
-    residual = np.where(held.known[..., None], np.asarray(model.normal(jnp.asarray(values))) - centre, np.nan)
-    if isinstance(model, PairEquation):
-        counted = np.maximum(held.known.sum(axis=0), 1)[:, None]
-        open_ = np.nansum(residual**2 - between, axis=0) / counted
-        # Where no curve reaches, the last time that one does counts.
-        open_ = open_[np.minimum(np.arange(len(open_)), np.flatnonzero(held.known.any(axis=0))[-1])]
-        kernel = np.ones(_WINDOW) / _WINDOW
-        padded = np.pad(open_, ((_WINDOW // 2, _WINDOW // 2), (0, 0)), mode="edge")
-        within = np.stack([np.convolve(column, kernel, mode="valid") for column in padded.T], axis=-1)
-        floor = _LEAST * np.nanmean(residual**2, axis=(0, 1))
-        # Few curves validate, and realisations that have drifted apart do not come together again.
-        within = np.maximum.accumulate(np.maximum(within, floor), axis=0)
-        within = np.broadcast_to(within, residual.shape)
-    size = np.abs(residual) / np.sqrt(between + within)
-    factor = np.array([np.nanquantile(size[..., column], _SHARE) for column in range(2)]) ** 2
-    if isinstance(model, PairEquation):
-        scatter = within[0] * factor
-    else:
-        # ln of a variance from n curves is uncertain by (2 / n)^(1/2): it is believed as far as that allows.
-        scatter = factor ** (_BELIEF**2 / (_BELIEF**2 + 2.0 / len(held)))
-    return eqx.tree_at(lambda one: one.scatter, model, NonTrainable(jnp.asarray(scatter)))

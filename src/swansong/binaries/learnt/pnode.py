@@ -15,6 +15,9 @@ from swansong.binaries.learnt.starts import StartLaw
 from swansong.core.types import Array, Float, Key
 from swansong.learning.networks import MLP
 
+KNOTS = 12
+"""Places along the way at which scatter is kept."""
+
 
 class PairEquation(eqx.Module):
     """An ensemble of networks for the rate of change of standardised E and L in scaled time.
@@ -29,7 +32,9 @@ class PairEquation(eqx.Module):
         scale: Their standard deviations, not trained.
         duration: Time that counts as 1, not trained.
         start: Law of the beginning of a curve, not trained.
-        scatter: Variances of standardised E and L that the equation leaves open, at equal times, not trained.
+        scatter: Variances of standardised E and L that the equation leaves open, behind values of standardised E at
+            which they hold, not trained.
+        freedom: Degrees of freedom of Student's law of both, not trained.
         solver: Tolerances.
     """
 
@@ -40,6 +45,7 @@ class PairEquation(eqx.Module):
     duration: NonTrainable
     start: NonTrainable
     scatter: NonTrainable
+    freedom: NonTrainable
     solver: SolverSettings = eqx.field(static=True)
 
     @classmethod
@@ -67,7 +73,8 @@ class PairEquation(eqx.Module):
             NonTrainable(jnp.asarray(scale)),
             NonTrainable(jnp.asarray(recipe.curves.duration)),
             NonTrainable(jax.tree.map(jnp.asarray, StartLaw.blank())),
-            NonTrainable(jnp.zeros((recipe.curves.saves, 2))),
+            NonTrainable(jnp.zeros((KNOTS, 3))),
+            NonTrainable(jnp.full(2, 200.0)),
             recipe.solver,
         )
 
@@ -107,11 +114,7 @@ class PairEquation(eqx.Module):
             Means and variances.
         """
         mean = self.curves(start, condition, times=times)
-        known = unwrap(self.scatter)
-        places = jnp.linspace(0.0, unwrap(self.duration), len(known))
-        past = jnp.asarray(times) - times[0]
-        variance = jnp.stack([jnp.interp(past, places, known[:, column]) for column in range(2)], axis=-1)
-        return mean, jnp.broadcast_to(variance, mean.shape) + 0.0 * elapsed[..., None, None]
+        return mean, scatter_along(mean, unwrap(self.scatter)) + 0.0 * elapsed[..., None, None]
 
     def standardise(self, state: Float[Array, "*batch 2"]) -> Float[Array, "*batch 2"]:
         """E and L in standard deviations."""
@@ -146,6 +149,19 @@ class PairEquation(eqx.Module):
             self.solver,
         )
         return jnp.moveaxis(found, 0, 2)
+
+
+def scatter_along(mean: Float[Array, "*batch 2"], scatter: Float[Array, "knots 3"]) -> Float[Array, "*batch 2"]:
+    """Variances of standardised E and L along expected curves.
+
+    Args:
+        mean: Expected standardised E and L.
+        scatter: Rising standardised E, and both variances there.
+
+    Returns:
+        Variances, beyond the ends those of the ends.
+    """
+    return jnp.stack([jnp.interp(mean[..., 0], scatter[:, 0], scatter[:, column]) for column in (1, 2)], axis=-1)
 
 
 def curve_loss(

@@ -75,6 +75,7 @@ class RatesEquation(eqx.Module):
         speed: Typical s, not trained.
         start: Law of the beginning of a curve, not trained.
         scatter: Factors on the variances of x and w, 1 unless validation says otherwise, not trained.
+        freedom: Degrees of freedom of Student's law of both, not trained.
         solver: Tolerances.
     """
 
@@ -86,6 +87,7 @@ class RatesEquation(eqx.Module):
     speed: NonTrainable
     start: NonTrainable
     scatter: NonTrainable
+    freedom: NonTrainable
     solver: SolverSettings = eqx.field(static=True)
 
     @classmethod
@@ -119,6 +121,7 @@ class RatesEquation(eqx.Module):
             NonTrainable(jnp.asarray(speed)),
             NonTrainable(jax.tree.map(jnp.asarray, StartLaw.blank())),
             NonTrainable(jnp.ones(2)),
+            NonTrainable(jnp.full(2, 200.0)),
             recipe.solver,
         )
 

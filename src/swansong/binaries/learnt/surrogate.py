@@ -12,6 +12,7 @@ from jaxtyping import Float
 from paramax import unwrap
 
 from swansong.binaries import elements
+from swansong.binaries.learnt.calibration import student_noise
 from swansong.binaries.learnt.curves import Curves
 from swansong.binaries.learnt.fitting import SYSTEM, Equation, blank, fingerprint, identities
 from swansong.binaries.learnt.pnode import PairEquation
@@ -114,18 +115,33 @@ class Surrogate:
         equation: The learnt equation.
         recipe: What it was trained with.
         mergers: What names the mergers that taught and validated.
+        until: e_gal and how long after the beginning such mergers were followed, by rising e_gal.
         sha256: Fingerprint of its weights file, empty for one that was not read from a file.
     """
 
     equation: Equation
     recipe: Recipe
     mergers: frozenset[tuple]
+    until: tuple[tuple[float, float], ...] = ()
     sha256: str = ""
 
-    @property
-    def times(self) -> Float[np.ndarray, "saves"]:
-        """Times that were learnt, since the beginning."""
-        return np.linspace(0.0, self.recipe.curves.duration, self.recipe.curves.saves)
+    def times(self, merger: Merger) -> Float[np.ndarray, "saves"]:
+        """Times since the beginning for which such mergers were learnt.
+
+        Args:
+            merger: The merger.
+
+        Returns:
+            Equal times.
+        """
+        return np.linspace(0.0, self.longest(merger), self.recipe.curves.saves)
+
+    def longest(self, merger: Merger) -> float:
+        """Longest time since the beginning for which such mergers were learnt."""
+        if not self.until:
+            return self.recipe.curves.duration
+        orbits_, ends = np.array(self.until).T
+        return float(np.interp(np.log1p(-merger.eccentricity), np.log1p(-orbits_)[::-1], ends[::-1]))
 
     def knows(self, merger: Merger) -> bool:
         """Whether a merger taught or validated."""
@@ -160,11 +176,16 @@ class Surrogate:
         """
         condition = np.array([[merger.eccentricity, merger.particles]], float)
         warnings = unwrap(self.equation.conditions).check(condition, extrapolate=extrapolate)
-        past = self._check_times(times)
+        past = self.times(merger) if times is None else self._check_times(times)
         if draws < 20:
             raise InputError(f"`draws` must be at least 20 for bands, got {draws}")
-        if past[-1] > self.recipe.curves.duration * (1.0 + 1e-9):
-            warnings += (f"times beyond {self.recipe.curves.duration:g} after the beginning were not learnt",)
+        longest = self.longest(merger)
+        if past[-1] + (beginning.elapsed if beginning else 0.0) > longest * (1.0 + 1e-9):
+            warnings += (f"times beyond {longest:g} after the beginning were not learnt",)
+        if self.recipe.curves.begin == "run":
+            warnings += (
+                "eccentricities mean nothing: before binding L is so large that a bound pair's is not resolved",
+            )
         rng = np.random.default_rng([seed, 17])
         count = len(jax.tree.leaves(eqx.filter(self.equation, eqx.is_array))[0])
         each = -(-draws // count)
@@ -194,16 +215,15 @@ class Surrogate:
             mean, variance = mean[:, 1:], variance[:, 1:]
         else:
             mean, variance = (np.repeat(one, each, axis=1) for one in (mean, variance))
-        noise = rng.standard_normal((*mean.shape[:2], 1, 2))
+        noise = student_noise(rng, (*mean.shape[:2], 1), np.asarray(unwrap(self.equation.freedom)))
         found = self._orbits(mean + np.sqrt(variance) * noise, merger).reshape(4, -1, len(past))
         bands = _quantiles(found)
         # From one beginning the ensemble's mean has no noise of draws; among many beginnings it is none of them.
         median = bands[:, 2] if beginning is None else centre[:, 0]
         return Forecast(merger, begin[0] + past, median, bands, np.moveaxis(members, 0, 1), warnings)
 
-    def _check_times(self, times: np.ndarray | None) -> np.ndarray:
-        if times is None:
-            return self.times
+    @staticmethod
+    def _check_times(times: np.ndarray) -> np.ndarray:
         past = np.asarray(times, float)
         if past.ndim != 1 or len(past) < 2 or past[0] != 0.0 or not np.all(np.diff(past) > 0.0):
             raise InputError("`times` of a forecast must rise from 0; give times since the beginning")
@@ -267,7 +287,7 @@ class Surrogate:
         # The first draw stands for the mean of the ensemble, so that all shapes are the same.
         for row, merger in enumerate(curves.mergers):
             chosen = rng.integers(0, len(mean), draws)
-            noise = rng.standard_normal((draws, 1, 2))
+            noise = student_noise(rng, (draws, 1), np.asarray(unwrap(self.equation.freedom)))
             drawn = mean[chosen, row] + np.sqrt(variance[chosen, row]) * noise
             found.append(self._orbits(np.concatenate([mean[:, row].mean(axis=0)[None], drawn]), merger))
         centres = np.stack([one[:, 0] for one in found], axis=1)
@@ -342,4 +362,5 @@ def _load(path: Path, expected: str | None, stamp: int, estimator: str) -> Surro
     found.require_analysis(fingerprint(found.recipe))
     names = found.product.metadata.get("mergers", {})
     known = frozenset(tuple(one) for part in names.values() for one in part)
-    return Surrogate(found.fill(blank(found.recipe)).network, found.recipe, known, found.product.sha256)
+    until = tuple((float(one), float(end)) for one, end in found.product.metadata.get("until", ()))
+    return Surrogate(found.fill(blank(found.recipe)).network, found.recipe, known, until, found.product.sha256)
