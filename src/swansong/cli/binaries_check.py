@@ -103,7 +103,10 @@ def _check(
     found = evaluate(surrogate, mergers, units=Units(), draws=draws, seed=seed)
     facts = _facts(found, estimator=estimator, sha256=surrogate.sha256, seed=seed)
     facts["seconds"] = time.perf_counter() - began
-    warnings = (*origin_warnings(mergers), *_limits(found, surrogate.recipe.curves.begin), *found.left_out.sentences)
+    warnings = (
+        *origin_warnings(mergers), *_limits(found, surrogate.recipe.curves.begin), *surrogate.limits,
+        *found.left_out.sentences,
+    )  # fmt: skip
     provenance = collect(
         configuration={"estimator": estimator, "weights": surrogate.sha256, "draws": draws},
         seed=seed,

@@ -213,8 +213,9 @@ def _evolve(
         )
     facts["seconds"] = time.perf_counter() - began
     headline = f"{estimator}, e_gal = {merger.eccentricity:g}, N = {merger.particles}, {draws} draws"
+    warnings = (*forecast.warnings, *surrogate.limits)
     if folder is None:
-        return Told(headline, facts, told, warnings=forecast.warnings)
+        return Told(headline, facts, told, warnings=warnings)
     provenance = collect(
         configuration={key: value for key, value in facts.items() if key not in ("seconds", "begin", "end")},
         seed=seed,
@@ -234,10 +235,10 @@ def _evolve(
     }
     text = f"N-body units; columns with a number are quantiles in per cent. Made by `{command}`."
     files = write_run(
-        "forecast", KIND, {"system": "binaries", **facts, "warnings": list(forecast.warnings)}, folder=folder,
+        "forecast", KIND, {"system": "binaries", **facts, "warnings": list(warnings)}, folder=folder,
         arrays=arrays, columns=columns, comments=(text,), figures=figures, provenance=provenance, force=force,
     )  # fmt: skip
-    return Told(headline, facts, told, folder, files, forecast.warnings)
+    return Told(headline, facts, told, folder, files, warnings)
 
 
 def _state(forecast: "Forecast", row: int) -> dict[str, Any]:

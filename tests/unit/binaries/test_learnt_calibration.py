@@ -18,6 +18,8 @@ from swansong.binaries.learnt.curves import make_curves
 from swansong.binaries.learnt.pnode import PairEquation, scatter_along
 from swansong.binaries.learnt.rates import RatesEquation, from_soft
 from swansong.binaries.learnt.settings import Recipe
+from swansong.binaries.learnt.surrogate import Surrogate
+from swansong.binaries.trajectories import Merger
 
 RECIPE = Recipe(members=3, curves={"duration": 40.0, "saves": 17}, network={"width": 8, "depth": 2})
 
@@ -105,3 +107,21 @@ def test_scatter_stays_what_it_was_beyond_its_ends():
     table = jnp.array([[-1.0, 4.0, 1.0], [0.0, 2.0, 3.0]])
     mean = jnp.array([[-2.0, 9.0], [-0.5, 9.0], [1.0, 9.0]])
     np.testing.assert_allclose(scatter_along(mean, table), [[4.0, 1.0], [3.0, 2.0], [2.0, 3.0]])
+
+
+def test_mergers_are_followed_as_long_as_their_kind_was_learnt(curves, equation):
+    merger = Merger(0.7, 4096, 0)
+    found = Surrogate(equation, RECIPE, frozenset(), until=((0.5, 40.0), (0.9, 20.0)))
+    # Between e_gal = 0.5 and 0.9 the ends are interpolated in ln(1 - e_gal).
+    share = np.log(0.5 / 0.3) / np.log(0.5 / 0.1)
+    assert found.longest(merger) == pytest.approx(40.0 - 20.0 * share)
+    assert found.times(merger)[[0, -1]].tolist() == [0.0, found.longest(merger)]
+    assert Surrogate(equation, RECIPE, frozenset()).longest(merger) == 40.0
+    whole = RECIPE.model_copy(
+        update={"estimator": "paper", "curves": RECIPE.curves.model_copy(update={"begin": "run"})}
+    )
+    assert not found.limits
+    assert "not resolved" in Surrogate(equation, whole, frozenset()).limits[0]
+    assert dict(curves.until()) == {0.5: 40.0, 0.9: 40.0}
+    half = curves.known & (np.arange(curves.known.shape[1]) < 9)
+    assert dict(dataclasses.replace(curves, known=half).until()) == {0.5: 20.0, 0.9: 20.0}

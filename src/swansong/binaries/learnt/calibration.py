@@ -20,7 +20,7 @@ from swansong.binaries.learnt.pnode import KNOTS, PairEquation, scatter_along
 from swansong.binaries.learnt.rates import RatesEquation
 from swansong.core.types import Array
 
-Model = TypeVar("Model", PairEquation, RatesEquation)
+Model = TypeVar("Model", bound=PairEquation | RatesEquation)
 
 _LEAST = 1e-2  # of the median square residual, the least variance
 _BELIEF = 0.5  # by which ln of a learnt variance may be wrong, before any curve is looked at
@@ -54,7 +54,7 @@ class Held(NamedTuple):
         """
         unseen = np.ones((len(rows), len(learnt)), bool)
         np.put_along_axis(unseen, np.asarray(rows), False, axis=1)
-        some = unseen.any(axis=0)
+        some = np.flatnonzero(unseen.any(axis=0))
         both = validation.joined(learnt.select(some))
         return cls(both, np.concatenate([np.ones((len(rows), len(validation)), bool), unseen[:, some]], axis=1))
 

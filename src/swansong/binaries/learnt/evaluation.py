@@ -241,7 +241,7 @@ def _alone(surrogate: Surrogate, test: Curves, *, draws: int, seed: int) -> list
     for one in test.mergers:
         key = (one.eccentricity, one.particles)
         if key not in made:
-            made[key] = surrogate.forecast(one, draws=draws, seed=seed, extrapolate=True)
+            made[key] = surrogate.forecast(one, times=test.time, draws=draws, seed=seed, extrapolate=True)
     return [made[one.eccentricity, one.particles] for one in test.mergers]
 
 

@@ -125,6 +125,13 @@ class Surrogate:
     until: tuple[tuple[float, float], ...] = ()
     sha256: str = ""
 
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What holds for every forecast of these weights, one sentence each."""
+        if self.recipe.curves.begin != "run":
+            return ()
+        return ("eccentricities mean nothing: L before binding is so large that a bound pair's is not resolved",)
+
     def times(self, merger: Merger) -> Float[np.ndarray, "saves"]:
         """Times since the beginning for which such mergers were learnt.
 
@@ -182,10 +189,6 @@ class Surrogate:
         longest = self.longest(merger)
         if past[-1] + (beginning.elapsed if beginning else 0.0) > longest * (1.0 + 1e-9):
             warnings += (f"times beyond {longest:g} after the beginning were not learnt",)
-        if self.recipe.curves.begin == "run":
-            warnings += (
-                "eccentricities mean nothing: before binding L is so large that a bound pair's is not resolved",
-            )
         rng = np.random.default_rng([seed, 17])
         count = len(jax.tree.leaves(eqx.filter(self.equation, eqx.is_array))[0])
         each = -(-draws // count)
