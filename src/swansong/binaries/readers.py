@@ -68,9 +68,9 @@ class TableUnits:
     """Units of the columns of a table, where the file itself does not tell.
 
     Attributes:
-        time: "nbody", "yr", "Myr", "Gyr", "s" or "kpc/(km/s)".
-        position: "nbody", "pc", "kpc", "au", "m" or "cm".
-        velocity: "nbody", "km/s", "m/s", "pc/Myr" or "kpc/Gyr".
+        time: "nbody", "yr", "kyr", "Myr", "Gyr", "s", "kpc/(km/s)" or "pc/(km/s)".
+        position: "nbody", "pc", "kpc", "Mpc" (in any case; never a milliparsec), "au", "m" or "cm".
+        velocity: "nbody", "km/s", "m/s", "cm/s", "pc/Myr" or "kpc/Gyr".
         mass: "nbody", "Msun", "kg" or "g"; any unit may have a factor before it, as "1e10 Msun".
         scale: Size of the N-body units that all are turned into.
 

@@ -89,7 +89,7 @@ def calibrated(model: Model, held: Held) -> Model:
     else:
         within = np.sum(share * np.asarray(variance), axis=0)
     size = np.abs(residual) / np.sqrt(between + within)
-    inner, outer = (np.nanquantile(size.reshape(-1, 2), share, axis=0) for share in (_INNER, _OUTER))
+    inner, outer = (np.nanquantile(size.reshape(-1, 2), level, axis=0) for level in (_INNER, _OUTER))
     factor = (inner / norm.ppf(0.5 + 0.5 * _INNER)) ** 2
     if isinstance(model, PairEquation):
         scatter = table * np.array([1.0, *factor])
