@@ -65,7 +65,7 @@ def test_noise_holds_68_percent_within_one_whatever_its_tails(freedom):
 def test_scatter_and_tails_of_made_residuals_are_found(curves, equation, width, freedom):
     many = curves.select(np.arange(60) % len(curves))
     values = equation.coordinates(many)
-    mean, variance = map(np.asarray, forecasts(equation, values, many.condition, many.time))
+    mean, variance = map(np.asarray, forecasts(equation, values[:, 0], many.condition, np.zeros(60), many.time))
     rng = np.random.default_rng(5)
     noise = student_noise(rng, (len(many), 1), np.array([200.0, freedom]))
     noise[..., 0] *= width
@@ -88,7 +88,7 @@ def test_the_scatter_of_the_published_equation_follows_the_energy(curves):
     alone = RECIPE.model_copy(update={"members": 1})
     model = PairEquation.build(alone, curves=curves, key=jax.random.key(2))
     many = curves.select(np.arange(80) % len(curves))
-    mean, _ = forecasts(model, model.coordinates(many), many.condition, many.time)
+    mean, _ = forecasts(model, model.coordinates(many)[:, 0], many.condition, np.zeros(80), many.time)
     centre = np.asarray(mean).mean(axis=0)
     middle = np.median(centre[:, 1:, 0])
     sizes = np.where(centre[..., :1] > middle, [0.02, 0.5], [0.2, 0.05])

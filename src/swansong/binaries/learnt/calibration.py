@@ -76,7 +76,8 @@ def calibrated(model: Model, held: Held) -> Model:
     """
     curves = held.curves
     values = model.coordinates(curves)
-    mean, variance = forecasts(model, jnp.asarray(values), jnp.asarray(curves.condition), jnp.asarray(curves.time))
+    start, condition, elapsed = values[:, 0], curves.condition, np.zeros(len(curves))
+    mean, variance = forecasts(model, *map(jnp.asarray, (start, condition, elapsed, curves.time)))
     # Members that have learnt a curve would make it look too well known.
     share = (held.unseen / held.unseen.sum(axis=0))[..., None, None]
     centre, between = np.sum(share * np.asarray(mean), axis=0), np.asarray(mean).var(axis=0)
@@ -119,14 +120,19 @@ def student_noise(
     return rng.standard_t(freedom, (*shape, 2)) / unit
 
 
+def members_of(model: PairEquation | RatesEquation) -> int:
+    """Count the members of an ensemble."""
+    return len(jax.tree.leaves(eqx.filter(model, eqx.is_array))[0])
+
+
 @eqx.filter_jit
 def forecasts(
-    model: PairEquation | RatesEquation, values: Array, condition: Array, times: Array
+    model: PairEquation | RatesEquation, start: Array, condition: Array, elapsed: Array, times: Array
 ) -> tuple[Float[Array, "members curves saves 2"], Float[Array, "members curves saves 2"]]:
-    """Means and variances of curves from their beginning, by every member."""
-    members = len(jax.tree.leaves(eqx.filter(model, eqx.is_array))[0])
-    start, told = (jnp.broadcast_to(one, (members, *one.shape)) for one in (values[:, 0], condition))
-    return model.forecast(start, told, elapsed=jnp.zeros(told.shape[:2]), times=times)
+    """Means and variances by every member of curves that all members see."""
+    shape = (members_of(model),)
+    start, condition, elapsed = (jnp.broadcast_to(one, (*shape, *one.shape)) for one in (start, condition, elapsed))
+    return model.forecast(start, condition, elapsed=elapsed, times=times)
 
 
 def _left_open(

@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from paramax import unwrap
 
 from swansong.binaries import elements
-from swansong.binaries.learnt.calibration import student_noise
+from swansong.binaries.learnt.calibration import forecasts, members_of, student_noise
 from swansong.binaries.learnt.curves import Curves
 from swansong.binaries.learnt.fitting import SYSTEM, Equation, blank, fingerprint, identities
 from swansong.binaries.learnt.pnode import PairEquation
@@ -190,7 +189,7 @@ class Surrogate:
         if past[-1] + (beginning.elapsed if beginning else 0.0) > longest * (1.0 + 1e-9):
             warnings += (f"times beyond {longest:g} after the beginning were not learnt",)
         rng = np.random.default_rng([seed, 17])
-        count = len(jax.tree.leaves(eqx.filter(self.equation, eqx.is_array))[0])
+        count = members_of(self.equation)
         each = -(-draws // count)
         if beginning is None:
             normal = np.concatenate([np.zeros((1, 3)), rng.standard_normal((each, 3))])
@@ -200,7 +199,7 @@ class Surrogate:
             begin, start, elapsed = np.array([beginning.time]), self._given(merger, beginning), beginning.elapsed
         mean, variance = (
             np.asarray(one)
-            for one in _run(
+            for one in forecasts(
                 self.equation,
                 jnp.asarray(start),
                 jnp.broadcast_to(jnp.asarray(condition), (len(start), 2)),
@@ -277,7 +276,7 @@ class Surrogate:
         values = self.equation.coordinates(curves)
         mean, variance = (
             np.asarray(one)
-            for one in _run(
+            for one in forecasts(
                 self.equation,
                 jnp.asarray(values[:, 0]),
                 jnp.asarray(curves.condition),
@@ -329,14 +328,6 @@ def _draw(model: Equation, condition: Array, normal: Array, mu: Array, *, bound:
         else:
             pair = jnp.stack([-0.5 * mu / axis, jnp.sqrt(mu * axis * (1.0 - e**2))], axis=-1)
     return begin, pair
-
-
-@eqx.filter_jit
-def _run(model: Equation, start: Array, condition: Array, elapsed: Array, times: Array) -> tuple[Array, Array]:
-    """Means and variances by every member of curves that all members see."""
-    members = len(jax.tree.leaves(eqx.filter(model, eqx.is_array))[0])
-    start, condition, elapsed = (jnp.broadcast_to(one, (members, *one.shape)) for one in (start, condition, elapsed))
-    return model.forecast(start, condition, elapsed=elapsed, times=times)
 
 
 def load_surrogate(estimator: str = "rates", path: str | Path | None = None) -> Surrogate:
